@@ -1,0 +1,62 @@
+"""The `yolo-cot` command: our verbs, and everything else exactly as `yolo` takes it, with the blocks known."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+# Verb -> module with `main(overrides)`, and what it does. Imported only when called.
+VERBS: dict[str, tuple[str, str]] = {
+    "models": ("yolo_cot.tools.models", "list the configs with parameters and GFLOPs per scale"),
+    "show": ("yolo_cot.tools.show", "print a model's rows beside its base's: model=..."),
+    "insert": ("yolo_cot.tools.insert", "insert a block into any model YAML: base=... block=... at=... out=..."),
+    "lint": ("yolo_cot.tools.lint", "find the faults of a model YAML: model=..."),
+}
+
+
+def main() -> None:
+    """Run one of our verbs, or hand over to Ultralytics' own command line."""
+    words = sys.argv[1:]
+    try:
+        import yolo_cot  # noqa: F401  (registers the blocks)
+
+        if words and words[0] in VERBS:
+            module = importlib.import_module(VERBS[words[0]][0])
+            module.main(arguments(words[1:]))
+            return
+        _print_help(words)
+        from ultralytics.cfg import entrypoint
+
+        entrypoint()
+    except (ValueError, TypeError, FileNotFoundError, ImportError, SyntaxError) as error:
+        if "--traceback" in words or not str(error):
+            raise
+        sys.exit(f"yolo-cot: {error}")
+
+
+def arguments(words: list[str]) -> dict[str, object]:
+    """Read key=value pairs as Ultralytics does; a single word without `=` is `model`.
+
+    Raises:
+        ValueError: a word that is not a pair.
+    """
+    from ultralytics.cfg import merge_equals_args, parse_key_value_pair
+
+    pairs: dict[str, object] = {}
+    for word in merge_equals_args(words):
+        if "=" not in word:
+            if "model" in pairs:
+                raise ValueError(f"yolo-cot needs arguments as key=value; got '{word}'.")
+            pairs["model"] = word
+            continue
+        key, value = parse_key_value_pair(word)
+        pairs[key] = value
+    return pairs
+
+
+def _print_help(words: list[str]) -> None:
+    if words and words[0] not in {"help", "-h", "--help"}:
+        return
+    print("yolo-cot takes everything that yolo takes, and:")
+    for verb, (_, what) in VERBS.items():
+        print(f"  yolo-cot {verb:<8} {what}")

@@ -1,0 +1,67 @@
+"""Convolutions whose weight is simplified before it is used, so that less is computed per pixel."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class TapMeanConv2d(nn.Conv2d):
+    """1x1 convolution to `taps` maps per output channel, and their mean: computed as one convolution with mean weights.
+
+    Source: the last layer of `attention_embed` in the tutorials' CoTAttention, with the mean that follows it there.
+    Differs from it: the mean is taken over the weights, which is equal and never makes the `taps * c2` maps.
+
+    Args:
+        c1: channels in.
+        c2: channels out.
+        taps: maps that are averaged for each output channel.
+
+    Shape: (B, c1, H, W) -> (B, c2, H, W). Parameters: weight (c2 * taps, c1, 1, 1), bias (c2 * taps,).
+    """
+
+    def __init__(self, c1: int, c2: int, taps: int):
+        super().__init__(c1, c2 * taps, 1)
+        self.taps = taps
+
+    def mean_weight(self) -> Tensor:
+        """Weight of the equal 1x1 convolution, (c2, c1, 1, 1)."""
+        return self.weight.view(-1, self.taps, self.in_channels).mean(1)[:, :, None, None]
+
+    def mean_bias(self) -> Tensor:
+        """Bias of the equal 1x1 convolution, (c2,)."""
+        assert self.bias is not None
+        return self.bias.view(-1, self.taps).mean(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the equal 1x1 convolution."""
+        return F.conv2d(x, self.mean_weight(), self.mean_bias())
+
+    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+        """Multiply-adds per pixel: c1 * c2. (Averaging the weights does not grow with the image and is left out.)"""
+        return self.in_channels * output.numel()
+
+
+class ScaledConv2d(nn.Conv2d):
+    """1x1 convolution whose output is multiplied by a constant: the constant is applied to the weights.
+
+    Args:
+        c1: channels in.
+        c2: channels out.
+        scale: the constant.
+
+    Shape: (B, c1, H, W) -> (B, c2, H, W).
+    """
+
+    def __init__(self, c1: int, c2: int, scale: float):
+        super().__init__(c1, c2, 1)
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the convolution with scaled weight and bias."""
+        assert self.bias is not None
+        return F.conv2d(x, self.weight * self.scale, self.bias * self.scale)
+
+    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+        """Multiply-adds: c1 for each output value."""
+        return self.in_channels * output.numel()

@@ -1,0 +1,122 @@
+"""Contextual Transformer attention.
+
+Sources:
+    CoTNet: "Contextual Transformer Networks for Visual Recognition", arXiv 2107.12292.
+    The plug-in form that tutorials print under the name CoTAttention.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from ultralytics.nn.modules import Conv
+
+from . import checks
+from .conv import TapMeanConv2d
+from .gate import GatedBlock
+from .keys import AuthorsKeys
+
+
+class PositionSoftmax(nn.Module):
+    """Weigh every channel's values by a softmax over all positions.
+
+    Shape: attention (B, C, H, W), values (B, C, H, W) -> (B, C, H, W).
+    """
+
+    def forward(self, attention: Tensor, values: Tensor) -> Tensor:
+        """Return softmax(attention over H * W) * values."""
+        return attention.flatten(2).softmax(-1).view_as(values) * values
+
+    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+        """Three multiply-adds per value: five operations of the softmax (max, subtract, exp, sum, divide), a product."""
+        return 3 * output.numel()
+
+
+class CoTAttention(AuthorsKeys, GatedBlock):
+    """The tutorials' CoTAttention: a static k x k context plus values weighed by a softmax over all positions.
+
+    Source: the plug-in form of the CoT block that is printed in tutorials; their state dicts load.
+    Differs from it: the k * k maps that it averages away are never computed (their weights are averaged instead, which
+    gives the same values and gradients).
+    Differs from the paper (arXiv 2107.12292, section 3.2): the paper aggregates each pixel's k x k neighbours with
+    per-pixel weights and fuses the two contexts by channel attention. This form averages the k x k weights, takes a
+    softmax over all H * W positions and adds. Its dynamic branch is therefore about 1 / (H * W) of the static one.
+
+    Args:
+        c1: channels in and out, a multiple of 4 (the static context is a convolution in 4 groups).
+        kernel_size: side k of the static context, odd.
+        factor: the attention's hidden width is 2 * c1 // factor.
+        gate: None, or the start value of `gamma` in x + gamma * block(x).
+
+    Shape: (B, c1, H, W) -> (B, c1, H, W), any H and W.
+    """
+
+    authors_keys: ClassVar[dict[str, str]] = {
+        "key_embed.0.": "key_embed.conv.",
+        "key_embed.1.": "key_embed.bn.",
+        "value_embed.0.": "value_embed.conv.",
+        "value_embed.1.": "value_embed.bn.",
+        "attention_embed.0.": "attention_embed.conv.",
+        "attention_embed.1.": "attention_embed.bn.",
+        "attention_embed.3.": "attention_mean.",
+    }
+
+    def __init__(self, c1: int, kernel_size: int = 3, factor: int = 4, gate: float | None = None):
+        super().__init__(c1, gate)
+        self.kernel_size = checks.odd("CoTAttention", "kernel_size", kernel_size)
+        if c1 % 4:
+            raise ValueError(
+                f"CoTAttention needs c1 divisible by 4, its number of groups; got c1={c1}. "
+                f"Use {c1 // 4 * 4 or 4} or {c1 // 4 * 4 + 4}."
+            )
+        hidden = 2 * c1 // checks.whole("CoTAttention", "factor", factor)
+        if not hidden:
+            raise ValueError(f"CoTAttention needs factor of at most 2 * c1; got factor={factor}, c1={c1}.")
+        self.key_embed = Conv(c1, c1, kernel_size, g=4, act=nn.ReLU())
+        self.value_embed = Conv(c1, c1, 1, act=False)
+        self.attention_embed = Conv(2 * c1, hidden, 1, act=nn.ReLU())
+        self.attention_mean = TapMeanConv2d(hidden, c1, kernel_size**2)
+        self.mix = PositionSoftmax()
+
+    def attend(self, x: Tensor) -> Tensor:
+        """Add the static context and the dynamic one."""
+        keys = self.key_embed(x)
+        if self.fused:
+            values, hidden = self.from_input(x).split((self.c1, self.from_keys.out_channels), 1)
+            attention = self.to_attention((hidden + self.from_keys(keys)).relu())
+        else:
+            values = self.value_embed(x)
+            attention = self.attention_mean(self.attention_embed(torch.cat((keys, x), 1)))
+        return keys + self.mix(attention, values)
+
+    @property
+    def fused(self) -> bool:
+        """Whether `fuse` has been called."""
+        return not hasattr(self, "attention_mean")
+
+    @torch.no_grad()
+    def fuse(self) -> None:
+        """Keep the four convolutions that inference needs.
+
+        Values and the input's share of the attention are one convolution of x, so nothing is concatenated; the last
+        layer is its averaged weights, without the bias, since a softmax over positions ignores a constant.
+        """
+        if self.fused or hasattr(self.key_embed, "bn"):
+            return
+        c, hidden = self.c1, self.attention_embed.conv
+        on_keys, on_input = hidden.weight.split((c, c), 1)
+        values = self.value_embed.conv
+        self.from_input = _conv1x1(torch.cat((values.weight, on_input)), torch.cat((values.bias, hidden.bias)))
+        self.from_keys = _conv1x1(on_keys, None)
+        self.to_attention = _conv1x1(self.attention_mean.mean_weight(), None)
+        del self.value_embed, self.attention_embed, self.attention_mean
+
+
+def _conv1x1(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    """A frozen 1x1 convolution with the given weight and bias."""
+    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
+    conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    conv.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return conv

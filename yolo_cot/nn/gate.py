@@ -1,0 +1,44 @@
+"""The optional gate around a block: x + gamma * block(x), so that an inserted block can start as the identity."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from . import checks
+
+
+class GatedBlock(nn.Module):
+    """Base of the blocks that keep the shape of their input: `attend` is the block, the gate is added here.
+
+    Source: the per-channel residual scale is LayerScale (CaiT, arXiv 2103.17239, section 2).
+    Differs from it: any start value, 0 by convention, which leaves a pretrained network's function untouched at step 0.
+
+    Args:
+        c1: channels.
+        gate: None returns `attend(x)`; a number returns `x + gamma * attend(x)` with the learnable `gamma`, of shape
+            (c1,), starting at that number.
+    """
+
+    gamma: nn.Parameter | None
+
+    def __init__(self, c1: int, gate: float | None):
+        super().__init__()
+        name = type(self).__name__
+        self.c1 = checks.whole(name, "c1", c1)
+        if gate is None:
+            self.register_parameter("gamma", None)
+        else:
+            self.gamma = nn.Parameter(torch.full((c1,), checks.number(name, "gate", gate)))
+
+    def attend(self, x: Tensor) -> Tensor:
+        """Compute the block itself, (B, c1, H, W) -> (B, c1, H, W)."""
+        raise NotImplementedError(f"{type(self).__name__} needs an `attend` method.")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output, behind the gate if there is one."""
+        y = self.attend(x)
+        return y if self.gamma is None else x + self.gamma.view(-1, 1, 1) * y
+
+    def fuse(self) -> None:
+        """Fold what is constant at inference. `model.fuse()` calls it after batch norm has been folded."""

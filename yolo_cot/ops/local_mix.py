@@ -1,0 +1,228 @@
+"""Local mix: every pixel sums its k x k neighbours with weights of its own, shared by groups of channels.
+
+    out[b, c, y, x] = sum over (i, j) of weight[b, g(c), (i, j), y, x] * v[b, c, y + i - r, x + j - r],   r = k // 2
+
+with zeros outside the map. It is the aggregation of the Contextual Transformer block (CoTNet, arXiv 2107.12292,
+"local matrix multiplication") and, with (2k - 1) x (2k - 1) taps, outlook attention (VOLO, arXiv 2106.13112).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .tracing import recording
+
+
+class Window(NamedTuple):
+    """Which neighbours are mixed: rows `top` ... `top + height - 1` and columns `left` ... from the pixel itself."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def padding(self) -> tuple[int, int, int, int]:
+        """Zeros that the map needs on its left, right, top and bottom, as `F.pad` takes them."""
+        right, bottom = self.left + self.width - 1, self.top + self.height - 1
+        return max(0, -self.left), max(0, right), max(0, -self.top), max(0, bottom)
+
+    def row(self, i: int) -> int:
+        """First row of the padded map that the window's row `i` reads."""
+        return max(0, -self.top) + self.top + i
+
+    def column(self, j: int) -> int:
+        """First column of the padded map that the window's column `j` reads."""
+        return max(0, -self.left) + self.left + j
+
+
+def square(kernel_size: int) -> Window:
+    """The centred k x k window."""
+    return Window(-(kernel_size // 2), -(kernel_size // 2), kernel_size, kernel_size)
+
+
+def local_mix(v: Tensor, weight: Tensor, kernel_size: int, *, interleaved: bool = False) -> Tensor:
+    """Sum the k x k neighbours of every pixel with that pixel's own weights.
+
+    Args:
+        v: values, (B, C, H, W).
+        weight: (B, G * k * k, H, W), group-major; C must be a multiple of G.
+        kernel_size: side k of the window, odd.
+        interleaved: channel c belongs to group c % G (CoTNet) instead of c // (C / G) (attention heads).
+
+    Returns:
+        (B, C, H, W) in the dtype of `v`. Half precisions are summed in float32. Differentiable once; a second
+        derivative raises RuntimeError.
+
+    Raises:
+        ValueError: if shapes, kernel or groups do not fit.
+    """
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"local_mix needs an odd kernel_size; got {kernel_size}. Use {kernel_size + 1}.")
+    return window_mix(v, weight, square(kernel_size), interleaved=interleaved)
+
+
+def window_mix(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool = False) -> Tensor:
+    """`local_mix` for any rectangle of neighbours; `weight` is (B, G * window.height * window.width, H, W)."""
+    if recording():
+        return window_mix_recorded(v, weight, window, interleaved=interleaved)
+    _check(v, weight, window)
+    if v.is_cuda:
+        from . import local_mix_triton
+
+        if local_mix_triton.available():
+            return local_mix_triton.window_mix(v, weight, window, interleaved=interleaved)
+    return _WindowMix.apply(v, weight, window, interleaved)
+
+
+def _check(v: Tensor, weight: Tensor, window: Window) -> None:
+    taps = window.height * window.width
+    if v.dim() != 4 or weight.dim() != 4:
+        raise ValueError(f"local_mix needs v and weight of 4 axes; got {tuple(v.shape)} and {tuple(weight.shape)}.")
+    if v.shape[0] != weight.shape[0] or v.shape[2:] != weight.shape[2:] or weight.shape[1] % taps:
+        raise ValueError(
+            f"local_mix needs weight (B, groups * {taps}, H, W) for v {tuple(v.shape)}; got {tuple(weight.shape)}."
+        )
+    groups = weight.shape[1] // taps
+    if not groups or v.shape[1] % groups:
+        raise ValueError(
+            f"local_mix needs channels divisible by groups; got {v.shape[1]} channels and {groups} groups. "
+            f"Change one of them."
+        )
+
+
+def local_mix_reference(v: Tensor, weight: Tensor, kernel_size: int, *, interleaved: bool = False) -> Tensor:
+    """The definition, tap by tap: one shifted copy of `v` and one product per tap. Any dtype, differentiable twice."""
+    b, c, h, w = v.shape
+    k, r = kernel_size, kernel_size // 2
+    groups = weight.shape[1] // k**2
+    per_tap = weight.reshape(b, groups, k * k, h, w)
+    padded = F.pad(v, (r, r, r, r))
+    out = torch.zeros_like(v)
+    for i in range(k):
+        for j in range(k):
+            tap = per_tap[:, :, i * k + j]
+            spread = tap.repeat(1, c // groups, 1, 1) if interleaved else tap.repeat_interleave(c // groups, 1)
+            out = out + spread * padded[:, :, i : i + h, j : j + w]
+    return out
+
+
+def window_mix_recorded(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool = False) -> Tensor:
+    """The form for recorded graphs: out of place, rank 4, only Pad, Slice, Mul and Add.
+
+    The map is flattened: one copy per window column is shifted in x, and a shift in y is then an offset into
+    contiguous memory. Each window row is summed over the padded height before its y shift, so that slices of whole
+    maps number height + width, not height * width.
+    """
+    b, c, h, w = v.shape
+    groups = weight.shape[1] // (window.height * window.width)
+    left, right, top, bottom = window.padding
+    padded = F.pad(v, (left, right, top, bottom))
+    lead = (b, c // groups, groups) if interleaved else (b, groups, c // groups)
+    shifted = [
+        padded[:, :, :, window.column(j) : window.column(j) + w].reshape(*lead, (h + top + bottom) * w)
+        for j in range(window.width)
+    ]
+    taps = weight.reshape(b, groups, window.height * window.width, h * w)
+    if interleaved:
+        taps = taps.transpose(1, 2)
+    out = None
+    for i in range(window.height):
+        before, after = window.row(i) * w, (top + bottom - window.row(i)) * w
+        row = None
+        for j in range(window.width):
+            t = i * window.width + j
+            tap = taps[:, t : t + 1] if interleaved else taps[:, :, t : t + 1]
+            product = shifted[j] * F.pad(tap, (before, after))
+            row = product if row is None else row + product
+        row = row[:, :, :, before : before + h * w]
+        out = row if out is None else out + row
+    return out.reshape(b, c, h, w)
+
+
+class _WindowMix(torch.autograd.Function):
+    """The eager form: multiply-adds into one buffer over the flattened map, with gradients written by hand.
+
+    Works image by image, so that the working set stays in the cache, and saves only `v` and `weight`: nothing larger
+    than one image's map times the window's width is ever made.
+    """
+
+    @staticmethod
+    def forward(ctx, v: Tensor, weight: Tensor, window: Window, interleaved: bool) -> Tensor:
+        ctx.save_for_backward(v, weight)
+        ctx.window, ctx.interleaved = window, interleaved
+        out = torch.zeros(v.shape, dtype=_accumulator(v), device=v.device)
+        for n in range(v.shape[0]):
+            image = _Image(v[n], weight[n], window, interleaved)
+            flat = out[n].view(image.grouped)
+            for source, tap in image.pairs():
+                flat.addcmul_(source, tap)
+        return out.to(v.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_out: Tensor):
+        v, weight = ctx.saved_tensors
+        grad_v = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
+        grad_weight = torch.empty(weight.shape, dtype=_accumulator(v), device=v.device)
+        for n in range(v.shape[0]):
+            image = _Image(v[n], weight[n], ctx.window, ctx.interleaved)
+            g = grad_out[n].to(grad_v.dtype).contiguous().view(image.grouped)
+            product = torch.empty_like(g)
+            grad_taps = grad_weight[n].view(image.taps.shape)
+            gradient = image.zeros()
+            for t, ((source, tap), (into, _)) in enumerate(zip(image.pairs(), gradient.pairs())):
+                torch.mul(g, source, out=product)
+                torch.sum(product, 0 if ctx.interleaved else 1, out=grad_taps[:, t])
+                into.addcmul_(g, tap)
+            gradient.fold(out=grad_v[n])
+        return grad_v.to(v.dtype), grad_weight.to(weight.dtype), None, None
+
+
+def _accumulator(v: Tensor) -> torch.dtype:
+    return torch.float32 if v.dtype in (torch.float16, torch.bfloat16) else v.dtype
+
+
+class _Image:
+    """One image's values as flat x-shifted copies, one per window column, with its taps ready to broadcast."""
+
+    def __init__(self, v: Tensor, weight: Tensor, window: Window, interleaved: bool):
+        c, self.h, self.w = v.shape
+        groups = weight.shape[0] // (window.height * window.width)
+        lead = (c // groups, groups) if interleaved else (groups, c // groups)
+        dtype = _accumulator(v)
+        padded = F.pad(v.to(dtype), window.padding)
+        columns = [window.column(j) for j in range(window.width)]
+        self.shifted = [padded[:, :, j : j + self.w].reshape(*lead, -1) for j in columns]
+        self.taps = weight.to(dtype).reshape(groups, -1, self.h * self.w)
+        self.window, self.axis, self.grouped = window, 0 if interleaved else 1, (*lead, self.h * self.w)
+
+    def zeros(self) -> _Image:
+        """The same layout filled with zeros, to collect the gradient of `v`."""
+        other = object.__new__(_Image)
+        other.__dict__.update(self.__dict__, shifted=[torch.zeros_like(s) for s in self.shifted])
+        return other
+
+    def pairs(self):
+        """Yield, tap by tap, what the tap reads and its weight."""
+        n = self.h * self.w
+        for i in range(self.window.height):
+            offset = self.window.row(i) * self.w
+            for j in range(self.window.width):
+                tap = self.taps[:, i * self.window.width + j].unsqueeze(self.axis)
+                yield self.shifted[j][..., offset : offset + n], tap
+
+    def fold(self, out: Tensor) -> None:
+        """Add the copies back where they were read from: the adjoint of making them."""
+        c = out.shape[0]
+        left, right, top, bottom = self.window.padding
+        padded = out.new_zeros(c, self.h + top + bottom, self.w + left + right)
+        for j, piece in enumerate(self.shifted):
+            start = self.window.column(j)
+            padded[:, :, start : start + self.w] += piece.view(c, -1, self.w)
+        out.copy_(padded[:, top : top + self.h, left : left + self.w])

@@ -1,0 +1,167 @@
+"""The rewrite of Ultralytics' `parse_model`, and the check that it still means what we think.
+
+`parse_model` decides by tests on the class `m` (`m in base_modules`, `m is C3k2`) which arguments a module gets. The
+rewrite puts `kind(m)`, the stock class that `m` counts as, into those tests, and one branch for blocks that keep their
+input's channels in front of them. Everything else is Ultralytics' own text, compiled under its own file and lines.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from ultralytics.nn import tasks
+from ultralytics.nn.modules import C3k2, Detect
+
+
+class ParserMismatch(RuntimeError):
+    """The installed Ultralytics' `parse_model` is not the one that the rewrite knows."""
+
+
+def rewrite(
+    parse_model: Callable, kinds: Mapping[type, type], preserving: frozenset[type], namespace: dict[str, Any]
+) -> Callable:
+    """Return a copy of `parse_model` that knows more classes.
+
+    Args:
+        parse_model: Ultralytics' function.
+        kinds: our class -> the stock class that it counts as.
+        preserving: our classes that keep their input's channels and are built with them as first argument.
+        namespace: the globals of the copy, in which module names are looked up.
+
+    Raises:
+        ParserMismatch: if its text has not the shape that the rewrite needs.
+    """
+    try:
+        lines, first = inspect.getsourcelines(parse_model)
+    except (OSError, TypeError) as error:
+        raise ParserMismatch("the source of parse_model is not available") from error
+    tree = ast.parse(textwrap.dedent("".join(lines)))
+    function = tree.body[0]
+    tests = _TestsOnModule()
+    tests.visit(function)
+    if not tests.rewritten or not tests.branched:
+        raise ParserMismatch(
+            f"parse_model has {tests.rewritten} tests on m and {tests.branched} branches that read args[0]"
+        )
+    ast.increment_lineno(tree, first - 1)
+    # The names are parameters of an enclosing function, so that they are closure variables of the copy, not globals.
+    factory = ast.parse("def factory(_kind, _preserving):\n    return None")
+    made = factory.body[0]
+    assert isinstance(made, ast.FunctionDef) and isinstance(function, ast.FunctionDef)
+    made.body = [function, ast.Return(ast.Name(function.name, ast.Load()))]
+    ast.fix_missing_locations(factory)
+    code = compile(factory, inspect.getsourcefile(parse_model) or "<parse_model>", "exec", dont_inherit=True)
+    local: dict[str, Any] = {}
+    exec(code, namespace, local)
+    return local["factory"](lambda m: _lookup(kinds, m), lambda m: isinstance(m, type) and m in preserving)
+
+
+def _lookup(kinds: Mapping[type, type], m: Any) -> Any:
+    return kinds.get(m, m) if isinstance(m, type) else m
+
+
+class _TestsOnModule(ast.NodeTransformer):
+    """Ask `_kind(m)` instead of `m` in every comparison, and add the branch for channel-preserving modules."""
+
+    def __init__(self) -> None:
+        self.rewritten = 0
+        self.branched = 0
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        asks = all(isinstance(op, (ast.Is, ast.IsNot, ast.In, ast.NotIn, ast.Eq, ast.NotEq)) for op in node.ops)
+        if isinstance(node.left, ast.Name) and node.left.id == "m" and asks:
+            self.rewritten += 1
+            node.left = ast.copy_location(
+                ast.Call(ast.Name("_kind", ast.Load()), [ast.Name("m", ast.Load())], []), node.left
+            )
+        return node
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        self.generic_visit(node)
+        if self.branched or not _reads_channels_from_arguments(node):
+            return node
+        self.branched += 1
+        branch = ast.parse("if _preserving(m):\n    c2 = ch[f]\n    args = [c2, *args]").body[0]
+        assert isinstance(branch, ast.If)
+        for part in ast.walk(branch):
+            if "lineno" in part._attributes:
+                ast.copy_location(part, node)
+        branch.orelse = [node]
+        return branch
+
+
+def _reads_channels_from_arguments(node: ast.If) -> bool:
+    """Whether the branch begins with `c1, c2 = ch[f], args[0]`."""
+    first = node.body[0]
+    return isinstance(first, ast.Assign) and ast.unparse(first) in {
+        "c1, c2 = (ch[f], args[0])",
+        "(c1, c2) = (ch[f], args[0])",
+    }
+
+
+def self_check(parse_model: Callable) -> None:
+    """Build probe rows with a rewrite of `parse_model` and compare what the parser does with what the blocks need.
+
+    Takes some milliseconds and touches neither Ultralytics' globals nor the random state.
+
+    Raises:
+        ParserMismatch: a probe got other constructor arguments, or the detection head of another generation.
+    """
+    namespace = {**tasks.__dict__, "_Composite": _Composite, "_Keeper": _Keeper}
+    parse = rewrite(parse_model, {_Composite: C3k2}, frozenset({_Keeper}), namespace)
+    # (scale, what the composite must get, what the channel-preserving block must get)
+    expected = [("n", (8, 16, 1, False, 0.25), (16, 7, "text")), ("l", (32, 64, 2, True, 0.25), (64, 7, "text"))]
+    had_legacy = Detect.__dict__.get("legacy")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            for scale, composite, keeper in expected:
+                model, _ = parse(_probe(scale), ch=3, verbose=False)
+                got = [tuple(model[i].arguments) for i in (1, 2)]
+                if got != [composite, keeper]:
+                    raise ParserMismatch(f"probe rows got {got}, not {[composite, keeper]}")
+                if getattr(model[-1], "legacy", True):
+                    raise ParserMismatch("a model of C3k2-like rows got the detection head of YOLOv8")
+    except ParserMismatch:
+        raise
+    except Exception as error:
+        raise ParserMismatch(f"probe rows could not be built: {type(error).__name__}: {error}") from error
+    finally:
+        if had_legacy is not None:
+            Detect.legacy = had_legacy
+
+
+def _probe(scale: str) -> dict[str, Any]:
+    return {
+        "nc": 1,
+        "scales": {"n": [0.5, 0.25, 1024], "l": [1.0, 1.0, 512]},
+        "scale": scale,
+        "backbone": [
+            [-1, 1, "Conv", [32, 1, 1]],
+            [-1, 2, "_Composite", [64, False, 0.25]],
+            [-1, 1, "_Keeper", [7, "'text'"]],
+        ],
+        "head": [[[2], 1, "Detect", ["nc"]]],
+    }
+
+
+class _Recorder(nn.Module):
+    """Remembers what the parser passed."""
+
+    def __init__(self, *arguments: Any):
+        super().__init__()
+        self.arguments = arguments
+
+
+class _Composite(_Recorder):
+    """Stands for a block that counts as C3k2."""
+
+
+class _Keeper(_Recorder):
+    """Stands for a block that keeps its input's channels."""
