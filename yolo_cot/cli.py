@@ -11,6 +11,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "show": ("yolo_cot.tools.show", "print a model's rows beside its base's: model=..."),
     "insert": ("yolo_cot.tools.insert", "insert a block into any model YAML: base=... block=... at=... out=..."),
     "lint": ("yolo_cot.tools.lint", "find the faults of a model YAML: model=..."),
+    "enable": ("yolo_cot.tools.enable", "make the plain yolo command of this environment know the blocks"),
+    "disable": ("yolo_cot.tools.disable", "take that out again"),
+    "checks": ("yolo_cot.tools.checks", "which Ultralytics is used, and whether everything is in place"),
+    "bundle": ("yolo_cot.tools.bundle", "write a checkpoint as safetensors, YAML and names: model=best.pt"),
 }
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from .tracing import recording
 
@@ -56,8 +55,7 @@ def local_mix(v: Tensor, weight: Tensor, kernel_size: int, *, interleaved: bool 
         interleaved: channel c belongs to group c % G (CoTNet) instead of c // (C / G) (attention heads).
 
     Returns:
-        (B, C, H, W) in the dtype of `v`. Half precisions are summed in float32. Differentiable once; a second
-        derivative raises RuntimeError.
+        (B, C, H, W) in the dtype of `v`. Half precisions are summed in float32.
 
     Raises:
         ValueError: if shapes, kernel or groups do not fit.
@@ -165,9 +163,10 @@ class _WindowMix(torch.autograd.Function):
         return out.to(v.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_out: Tensor):
         v, weight = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return *differentiable_gradients(v, weight, ctx.window, ctx.interleaved, grad_out), None, None
         grad_v = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
         grad_weight = torch.empty(weight.shape, dtype=_accumulator(v), device=v.device)
         for n in range(v.shape[0]):
@@ -182,6 +181,20 @@ class _WindowMix(torch.autograd.Function):
                 into.addcmul_(g, tap)
             gradient.fold(out=grad_v[n])
         return grad_v.to(v.dtype), grad_weight.to(weight.dtype), None, None
+
+
+def differentiable_gradients(
+    v: Tensor, weight: Tensor, window: Window, interleaved: bool, grad_out: Tensor
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients of v and weight as a graph of their own, for `create_graph=True`: every further derivative is right.
+
+    Uses the recorded form, which is made of differentiable operations; slower, and None for what needs no gradient.
+    """
+    wanted = [t for t in (v, weight) if t.requires_grad]
+    with torch.enable_grad():
+        out = window_mix_recorded(v, weight, window, interleaved=interleaved)
+        found = iter(torch.autograd.grad(out, wanted, grad_out, create_graph=True))
+    return tuple(next(found) if t.requires_grad else None for t in (v, weight))  # type: ignore[return-value]
 
 
 def _accumulator(v: Tensor) -> torch.dtype:

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from .local_mix import Window, square, window_mix
 from .tracing import recording
@@ -159,10 +158,14 @@ class _Merge(torch.autograd.Function):
         return tuple(phases)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, *grads: Tensor):
         heads, k, s = ctx.arguments
         b, _, h, w = ctx.shape
+        if torch.is_grad_enabled():  # `create_graph=True`: the recorded form has derivatives of every order
+            at = grads[0].new_zeros(ctx.shape, requires_grad=True)
+            pairs = [(p, g) for p, g in zip(_merge_recorded(at, heads, k, s), grads) if p.numel()]
+            phases, seeds = zip(*pairs)
+            return *torch.autograd.grad(phases, at, seeds, create_graph=True), None, None, None
         grad = grads[0].new_zeros(b, heads, k, k, k, k, h, w)
         pairs = [(rows, columns) for rows in _axes(k, s) for columns in _axes(k, s)]
         for (rows, columns), taps in zip(pairs, grads):

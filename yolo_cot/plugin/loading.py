@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from ultralytics.nn.tasks import BaseModel
 from ultralytics.utils import LOGGER
@@ -27,14 +28,13 @@ def install() -> Callable[[], None]:
 
     @functools.wraps(original)
     def load(self: BaseModel, weights: Any, verbose: bool = True) -> None:
-        source = (weights.get("ema") or weights["model"]) if isinstance(weights, dict) else weights
-        seated = seat(source, self)
+        seated = seat(weights, self)
         if seated is None:
             return original(self, weights, verbose)
         original(self, seated, verbose)
         if verbose:
-            for line in report(seated.moved(self), seated.old, layers_of(self.model, seated.texts), seated.pairs):
-                LOGGER.info(line)
+            new = layers_of(self.model, self.yaml, _STOCK)
+            LOGGER.info("\n".join(report(seated.moved(self), seated.old, new, seated.pairs)))
         return None
 
     BaseModel.load = load
@@ -45,23 +45,24 @@ def install() -> Callable[[], None]:
     return undo
 
 
-def seat(source: Any, target: BaseModel) -> Seated | None:
-    """A view of `source` in which every row stands where `target` has it; None where stock loading does the same.
+def seat(weights: Any, target: BaseModel) -> Seated | None:
+    """A view of pretrained weights in which every row stands where `target` has it.
 
-    Stock loading does the same for a target without blocks of ours, and for a source with the target's own rows.
+    Args:
+        weights: what `BaseModel.load` takes: a model, or a checkpoint dictionary that holds one.
+        target: the model to load into.
+
+    Returns:
+        None where stock loading does the same: for a target without blocks of ours, and for weights of its very rows.
     """
-    new_yaml, old_yaml = getattr(target, "yaml", None), getattr(source, "yaml", None)
-    if not isinstance(new_yaml, dict) or not names_ours(new_yaml) or not isinstance(old_yaml, dict):
+    new = getattr(target, "yaml", None)
+    if not isinstance(new, dict) or not names_ours(new):
         return None
-    old_model = getattr(source, "model", None)
-    if not isinstance(old_model, nn.Sequential):
+    source = (weights.get("ema") or weights["model"]) if isinstance(weights, dict) else weights
+    old, modules = getattr(source, "yaml", None), getattr(source, "model", None)
+    if not isinstance(old, dict) or not isinstance(modules, nn.Sequential) or row_texts(old, {}) == row_texts(new, {}):
         return None
-    old_texts, new_texts = row_texts(old_yaml, {}), row_texts(new_yaml, {})
-    if old_texts == new_texts or len(old_texts) != len(old_model):
-        return None
-    old = layers_of(old_model, row_texts(old_yaml, _STOCK))
-    new = layers_of(target.model, row_texts(new_yaml, _STOCK))
-    return Seated(source, old, new, align(old, new), new_texts)
+    return Seated(source, list(modules), layers_of(modules, old, _STOCK), layers_of(target.model, new, _STOCK))
 
 
 class Seated:
@@ -71,21 +72,19 @@ class Seated:
         model: for every row of the target the module of its old row, None where there is none.
         old: what the source's rows hold.
         pairs: for every row of the target the number of its old row, None for a row that is new.
-        texts: the target's rows.
     """
 
-    def __init__(
-        self, source: nn.Module, old: list[Layer], new: list[Layer], pairs: list[int | None], texts: list[str]
-    ) -> None:
-        self.source, self.old, self.pairs, self.texts = source, old, pairs, texts
-        self.model = [None if i is None else source.model[i] for i in pairs]
+    def __init__(self, source: nn.Module, modules: list[nn.Module], old: list[Layer], new: list[Layer]) -> None:
+        self.source, self.old, self.pairs = source, old, align(old, new)
+        self.model = [None if i is None else modules[i] for i in self.pairs]
         self._names = {
             f"model.{i}.{name}": f"model.{j}.{name}"
-            for j, i in enumerate(pairs)
+            for j, i in enumerate(self.pairs)
             if i is not None
             for name in homes(old[i], new[j])
         }
         self._state: dict[str, Tensor] = {}
+        self._shapes: dict[str, torch.Size] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.source, name)

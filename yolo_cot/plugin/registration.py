@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import functools
-import traceback
+import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from ultralytics import __version__ as ultralytics_version
 from ultralytics.nn import tasks
+from ultralytics.nn.modules import Conv
 
 from .catalog import BLOCKS
-from .hooks import HOOKS, Undo, replace
+from .faults import located
+from .hooks import HOOKS
 from .parser import ParserMismatch, rewrite, self_check
-from .rows import RowError, names_ours, prepare, unknown_name, where
+from .rows import RowError, names_ours, prepare, unknown_name
+from .undo import Undo, replace
 
 SUPPORTED = ((8, 3, 200), (8, 5, 0))  # from, and below
 _undo: list[Undo] = []
+_waiting: list[Callable[[], Undo | None]] = []
+_lock = threading.RLock()
 
 
 def installed() -> bool:
@@ -25,47 +31,64 @@ def installed() -> bool:
 
 
 def install() -> None:
-    """Register the blocks with Ultralytics. A second call does nothing.
+    """Register the blocks with Ultralytics. A second call changes nothing; threads may call it at the same time.
 
     Raises:
         ImportError: Ultralytics is outside the supported range or its parser is not the one we know. Nothing has been
             changed then, and stock models work.
     """
-    if _undo:
-        return
-    _check_version()
-    original = tasks.parse_model
-    try:
-        self_check(original)
-    except ParserMismatch as error:
-        raise ImportError(
-            f"yolo_cot {_own_version()} does not know the parser of Ultralytics {ultralytics_version}: {error}. "
-            f"Install a release from {_text(SUPPORTED[0])} up to, not including, {_text(SUPPORTED[1])}, "
-            f"or a newer yolo-cot."
-        ) from error
-    taken = [name for name in BLOCKS if hasattr(tasks, name)]
-    if taken:
-        raise ImportError(
-            f"Ultralytics {ultralytics_version} already has a module named {taken[0]}: it is an edited copy, or newer "
-            f"than yolo_cot {_own_version()} knows. Use an unedited release."
-        )
-    done: list[Undo] = []
-    try:
-        done.append(_register_names())
-        done.append(replace(tasks, "parse_model", _parse_model))
-        for hook in HOOKS:
-            done.append(hook())
-    except BaseException:
-        for undo in reversed(done):
-            undo()
-        raise
-    _undo.extend(done)
+    with _lock:
+        if _undo:
+            _install_hooks()
+            return
+        if reason := refusal():
+            raise ImportError(reason)
+        try:
+            _undo.append(_register_names())
+            _undo.append(replace(tasks, "parse_model", _parse_model))
+            _waiting.extend(HOOKS)
+            _install_hooks()
+        except BaseException:
+            uninstall()
+            raise
 
 
 def uninstall() -> None:
     """Put Ultralytics' own functions back, by identity. Models that were built keep working."""
-    while _undo:
-        _undo.pop()()
+    with _lock:
+        _waiting.clear()
+        while _undo:
+            _undo.pop()()
+
+
+def _install_hooks() -> None:
+    """Install what waits; a hook that answers None waits on."""
+    for hook in list(_waiting):
+        if undo := hook():
+            _waiting.remove(hook)
+            _undo.append(undo)
+
+
+def refusal() -> str:
+    """Why the installed Ultralytics is not worked with: a sentence that names both versions; "" if it is."""
+    if reason := _outside():
+        return reason
+    if installed():
+        return ""
+    try:
+        self_check(tasks.parse_model)
+    except ParserMismatch as error:
+        return (
+            f"yolo_cot {_own_version()} does not know the parser of Ultralytics {ultralytics_version}: {error}. "
+            f"Install a release from {_text(SUPPORTED[0])} up to, not including, {_text(SUPPORTED[1])}, "
+            f"or a newer yolo-cot."
+        )
+    if taken := [name for name in BLOCKS if hasattr(tasks, name)]:
+        return (
+            f"Ultralytics {ultralytics_version} already has a module named {taken[0]}: it is an edited copy, or newer "
+            f"than yolo_cot {_own_version()} knows. Use an unedited release."
+        )
+    return ""
 
 
 def _register_names() -> Undo:
@@ -89,43 +112,38 @@ def _parse_model(original: Callable) -> Callable:
         return rewrite(original, kinds, preserving, tasks.__dict__)
 
     def parse_model(d: dict[str, Any], ch: int, verbose: bool = True):
-        if not names_ours(d):
-            try:
-                return original(d, ch, verbose)
-            except KeyError as error:
-                raise unknown_name(d, vars(tasks)) or error from None
-        if error := unknown_name(d, vars(tasks)):
-            raise error
+        activation = Conv.default_act
         try:
+            if not names_ours(d):
+                try:
+                    return original(d, ch, verbose)
+                except KeyError as error:
+                    raise unknown_name(d, vars(tasks)) or error from None
+            if unknown := unknown_name(d, vars(tasks)):
+                raise unknown
             return rewritten()(prepare(d), ch, verbose)
         except RowError:
+            Conv.default_act = activation
             raise
         except Exception as error:
-            raise _located(d, error) from error
+            # A row that failed leaves the YAML's `activation:` behind for the next model.
+            Conv.default_act = activation
+            if not names_ours(d):
+                raise
+            raise located(d, error) from error
 
     return parse_model
 
 
-def _located(d: dict[str, Any], error: Exception) -> RowError:
-    """The error of a row, with file and row in front: both stand in the frame of parse_model."""
-    row = None
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_name == "parse_model" and "layers" in frame.f_locals:
-            row = frame.f_locals.get("i")
-    rows = [*d["backbone"], *d["head"]]
-    name = f" ({rows[row][2]})" if row is not None and row < len(rows) else ""
-    reason = str(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {error}"
-    return RowError(f"{where(d, row)}{name}: {reason}")
-
-
-def _check_version() -> None:
-    digits = tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in ultralytics_version.split(".")[:3])
-    if not SUPPORTED[0] <= digits < SUPPORTED[1]:
-        raise ImportError(
-            f"yolo_cot {_own_version()} works with Ultralytics from {_text(SUPPORTED[0])} up to, not including, "
-            f"{_text(SUPPORTED[1])}; found {ultralytics_version}. "
-            f"Run: pip install 'ultralytics>={_text(SUPPORTED[0])},<{_text(SUPPORTED[1])}'."
-        )
+def _outside() -> str:
+    found = tuple(int(number) for number in re.findall(r"\d+", ultralytics_version)[:3])
+    if SUPPORTED[0] <= found < SUPPORTED[1]:
+        return ""
+    return (
+        f"yolo_cot {_own_version()} works with Ultralytics from {_text(SUPPORTED[0])} up to, not including, "
+        f"{_text(SUPPORTED[1])}; found {ultralytics_version}. "
+        f"Run: pip install 'ultralytics>={_text(SUPPORTED[0])},<{_text(SUPPORTED[1])}'."
+    )
 
 
 def _text(version: tuple[int, ...]) -> str:

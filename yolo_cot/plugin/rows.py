@@ -1,7 +1,8 @@
-"""Rows of a model YAML that name a block of ours: checked, and their arguments put into the order of the constructor."""
+"""Rows of a model YAML that name a block of ours: checked, with arguments in the order of the constructor."""
 
 from __future__ import annotations
 
+import ast
 import difflib
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,13 @@ from .catalog import BLOCKS, Block
 
 # A first argument this large is a channel count in the manner of older tutorials, not a kernel or a number of heads.
 _LOOKS_LIKE_CHANNELS = 64
+
+# Beyond these a row would ask for more memory or time than any machine has, and building would hang instead of fail.
+_MOST_REPEATS = 100
+_MOST_MAPS = 65536
+_RANGES: dict[str, tuple[float, float]] = {"c2": (1, 4096), "e": (1 / 64, 4), "kernel_size": (1, 15), "stride": (1, 8)}
+# The number of heads, in the check of memory, of a row that leaves it to the block.
+_USUAL_HEADS = 8
 
 
 class RowError(ValueError):
@@ -22,8 +30,8 @@ def rows(model: dict[str, Any]) -> list[Any]:
 
 
 def names_ours(model: dict[str, Any]) -> bool:
-    """Whether any row names a block of ours."""
-    return any(isinstance(row, (list, tuple)) and len(row) == 4 and _is_ours(row[2]) for row in rows(model))
+    """Whether any row names a block of ours, be the row well formed or not."""
+    return any(isinstance(row, (list, tuple)) and any(map(_is_ours, row)) for row in rows(model))
 
 
 def _is_ours(name: Any) -> bool:
@@ -55,7 +63,8 @@ def prepare(model: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of a model dictionary in which our rows' arguments are positional and checked.
 
     Raises:
-        RowError: a row has the wrong form, too many arguments, an unknown keyword, or a channel count where none goes.
+        RowError: a row has the wrong form, too many arguments, an unknown keyword, an argument out of range, or a
+            channel count where none goes.
     """
     prepared = dict(model)
     index = 0
@@ -73,6 +82,8 @@ def _prepare_row(model: dict[str, Any], index: int, row: Any) -> list[Any]:
     if not isinstance(row, (list, tuple)) or len(row) != 4:
         raise RowError(f"{at} must be [from, repeats, module, [arguments]]; got {row!r}.")
     source, repeats, name, arguments = row
+    if isinstance(repeats, (int, float)) and repeats > _MOST_REPEATS:
+        raise RowError(f"{at} ({name}) needs {_MOST_REPEATS} repeats or fewer; got {repeats!r}.")
     if not _is_ours(name):
         return list(row)
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
@@ -83,11 +94,17 @@ def _prepare_row(model: dict[str, Any], index: int, row: Any) -> list[Any]:
         raise RowError(f"{at} ({name}) reads row {source}, which is not above it. Use -1 for the row before.")
     if not isinstance(arguments, (list, tuple)):
         raise RowError(f"{at} ({name}) needs a list of arguments; got {arguments!r}. Use [] for none.")
-    return [source, repeats, name, positional(at, BLOCKS[name], list(arguments))]
+    values = positional(at, BLOCKS[name], list(arguments))
+    names = [parameter.name for parameter in BLOCKS[name].parameters]
+    given = {key: _literal(at, BLOCKS[name], key, value, model) for key, value in zip(names, values)}
+    _check_ranges(at, BLOCKS[name], given)
+    return [source, repeats, name, list(given.values())]
 
 
 def positional(at: str, block: Block, arguments: list[Any]) -> list[Any]:
     """Return a row's arguments in constructor order; a trailing mapping gives arguments by name.
+
+    A composite's arguments are given in full, for older releases of Ultralytics set the one after the repeats by index.
 
     Raises:
         RowError: beginning with `at`, for a wrong number of arguments, a wrong name or a channel count.
@@ -112,7 +129,7 @@ def positional(at: str, block: Block, arguments: list[Any]) -> list[Any]:
             raise RowError(f"{at}: {block.name} has no argument '{name}'.{hint} {accepted}.")
         if names.index(name) < len(arguments):
             raise RowError(f"{at}: {block.name} got '{name}' twice, by position and by name.")
-    last = max([len(arguments), *(names.index(name) + 1 for name in named)])
+    last = len(names) if block.counts_as else max([len(arguments), *(names.index(name) + 1 for name in named)])
     for parameter in parameters[len(arguments) : last]:
         if parameter.name in named:
             arguments.append(named[parameter.name])
@@ -128,3 +145,31 @@ def positional(at: str, block: Block, arguments: list[Any]) -> list[Any]:
 
 def _is_channels(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= _LOOKS_LIKE_CHANNELS
+
+
+def _literal(at: str, block: Block, name: str, value: Any, model: dict[str, Any]) -> Any:
+    """Read an argument given as text, as Ultralytics would: `nc` is the number of classes, the rest Python literals."""
+    if not isinstance(value, str):
+        return value
+    if value == "nc":
+        return model.get("nc")
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise RowError(f"{at}: {block.name} needs a number, True, False or None for {name}; got '{value}'.") from None
+
+
+def _check_ranges(at: str, block: Block, given: dict[str, Any]) -> None:
+    """Refuse what would exhaust memory or time before the block itself could say no."""
+    for name, (low, high) in _RANGES.items():
+        value = given.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not low <= value <= high:
+            raise RowError(f"{at}: {block.name} needs {name} from {low:g} to {high:g}; got {value}.")
+    heads, kernel = given.get("num_heads"), given.get("kernel_size")
+    if "num_heads" in {p.name for p in block.parameters} and isinstance(heads, (int, type(None))):
+        maps = (_USUAL_HEADS if heads is None else heads) * (kernel if isinstance(kernel, int) else 1) ** 4
+        if maps > _MOST_MAPS:
+            raise RowError(
+                f"{at}: {block.name} needs num_heads * kernel_size**4, its attention maps, at most {_MOST_MAPS}; "
+                f"got num_heads={heads}, kernel_size={kernel}. Use a smaller window, or fewer heads."
+            )

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 from .transfer import Layer, homes
 
 
-def report(moved: Collection[str], old: Sequence[Layer], new: Sequence[Layer], pairs: Sequence[int | None]) -> list[str]:
-    """Lines for what is new and what was dropped, one per reason; one line if everything moved.
+@dataclass
+class _Group:
+    """Tensors of one module with one reason: how many, in which rows, and one of them as an example."""
+
+    example: str
+    count: int = 0
+    rows: dict[int, None] = field(default_factory=dict)
+
+
+_Groups = dict[tuple[str, str], _Group]
+
+
+def report(
+    moved: Collection[str], old: Sequence[Layer], new: Sequence[Layer], pairs: Sequence[int | None]
+) -> list[str]:
+    """Lines for what is new and what was dropped, one for each module and reason.
 
     Args:
         moved: the tensors of the new model that got pretrained values, as "model.<row>.<name>".
@@ -16,29 +31,32 @@ def report(moved: Collection[str], old: Sequence[Layer], new: Sequence[Layer], p
         new: the rows of the new model, after loading.
         pairs: for every new row the number of its old row, None for a row that is new.
     """
-    fresh: dict[tuple[str, str], dict[int, int]] = {}
-    dropped: dict[tuple[str, str], dict[int, int]] = {}
-    for j, (layer, i) in enumerate(zip(new, pairs)):
-        missing = [name for name in layer.shapes if f"model.{j}.{name}" not in moved]
-        kept = set() if i is None else set(homes(old[i], layer))
-        for name in missing:
-            if i is None:
-                why = "rows without a pretrained counterpart"
-            elif name in kept:
-                why = f"{name} has another shape, {_shape(old[i], name)} pretrained, {_shape(layer, name)} here"
+    fresh: _Groups = {}
+    dropped: _Groups = {}
+    for j, i in enumerate(pairs):
+        layer = new[j]
+        if i is None:
+            for _ in layer.shapes:
+                _add(fresh, layer, "the pretrained model has no such row", j)
+            continue
+        shared = set(homes(old[i], layer))
+        for name in layer.shapes:
+            if f"model.{j}.{name}" in moved:
+                continue
+            if name in shared:
+                example = f"{name}: {_shape(old[i], name)} pretrained, {_shape(layer, name)} here"
+                _add(fresh, layer, "of another shape", j, example)
             else:
-                why = "parts that the pretrained row has not"
-            _count(fresh, layer, why, j)
-        if i is not None:
-            for name in old[i].shapes:
-                if f"model.{j}.{name}" not in moved or name not in kept:
-                    other = name in kept
-                    why = "another shape here" if other else f"{new[j].module} has no such part"
-                    _count(dropped, old[i], why, i)
+                _add(fresh, layer, f"the pretrained {old[i].module} has no such part", j, name)
+        for name in old[i].shapes:
+            if name not in shared:
+                _add(dropped, old[i], f"{layer.module} has no such part", i, name)
+            elif f"model.{j}.{name}" not in moved:
+                _add(dropped, old[i], "of another shape", i, name)
     for i, layer in enumerate(old):
         if i not in pairs:
             for _ in layer.shapes:
-                _count(dropped, layer, "no row here corresponds", i)
+                _add(dropped, layer, "this model has no such row", i)
     return [*_lines("New", fresh), *_lines("Dropped", dropped)]
 
 
@@ -46,16 +64,16 @@ def _shape(layer: Layer, name: str) -> str:
     return "x".join(map(str, layer.shapes[name])) or "a number"
 
 
-def _count(groups: dict[tuple[str, str], dict[int, int]], layer: Layer, why: str, row: int) -> None:
-    rows = groups.setdefault((layer.module, why), {})
-    rows[row] = rows.get(row, 0) + 1
+def _add(groups: _Groups, layer: Layer, why: str, row: int, example: str = "") -> None:
+    group = groups.setdefault((layer.module, why), _Group(example))
+    group.count += 1
+    group.rows[row] = None
 
 
-def _lines(title: str, groups: dict[tuple[str, str], dict[int, int]]) -> list[str]:
-    if not groups:
-        return [f"{title}: nothing"]
+def _lines(title: str, groups: _Groups) -> list[str]:
     lines = []
-    for (module, why), rows in groups.items():
-        numbers = ", ".join(map(str, rows))
-        lines.append(f"{title}: {sum(rows.values())} tensors of {module}, row{'s' * (len(rows) > 1)} {numbers}: {why}")
-    return lines
+    for (module, why), group in groups.items():
+        rows = f"row{'s' * (len(group.rows) > 1)} {', '.join(map(str, group.rows))}"
+        example = f" ({'such as ' * (group.count > 1)}{group.example})" if group.example else ""
+        lines.append(f"{title}: {group.count} tensors of {module}, {rows}: {why}{example}")
+    return lines or [f"{title}: nothing"]

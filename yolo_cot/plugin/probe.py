@@ -1,0 +1,196 @@
+"""Build the rows of a model YAML one by one on the meta device: what each gives, without weights or arithmetic.
+
+Every row goes alone through Ultralytics' own `parse_model`, so the answer holds for any module that the parser knows,
+and a row that cannot be built says why while the rows around it are still looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from ultralytics.nn import tasks
+from ultralytics.nn.modules import C2fAttn, Conv, ImagePoolingAttn
+
+IMAGE = -1
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What one row gives.
+
+    Attributes:
+        module: the module as the parser built it, on the meta device; None where it could not be built.
+        output: its output for an image of the probe's size: a meta tensor, a tuple of them, or None where it is not
+            known (a head, a row that failed, a row that reads one).
+        error: why the row could not be built or run, or "".
+    """
+
+    module: nn.Module | None = None
+    output: Tensor | tuple[Tensor, ...] | None = None
+    error: str = ""
+    imgsz: int = 640
+
+    @property
+    def shape(self) -> tuple[Any, ...] | None:
+        """Shape of the output, nested where there are several; None where it is not known."""
+        return None if self.output is None else _shape(self.output)
+
+    @property
+    def channels(self) -> int | None:
+        """Channels of the feature map that the row gives, None where it gives none."""
+        return self.output.shape[1] if isinstance(self.output, Tensor) and self.output.ndim == 4 else None
+
+    @property
+    def stride(self) -> int | None:
+        """Pixels of the image per pixel of the row's feature map, as a power of two; None where it gives no map."""
+        if not isinstance(self.output, Tensor) or self.output.ndim != 4:
+            return None
+        return 2 ** round(math.log2(self.imgsz / self.output.shape[-1]))
+
+
+def known_module(name: str) -> bool:
+    """Whether Ultralytics' parser finds a module of this name, ours included once they are registered."""
+    if name.startswith("nn."):
+        return hasattr(nn, name[3:])
+    if name.startswith("torchvision.ops."):
+        import torchvision  # type: ignore[import-untyped]
+
+        return hasattr(torchvision.ops, name[16:])
+    return isinstance(getattr(tasks, name, None), type) and issubclass(getattr(tasks, name), nn.Module)
+
+
+def module_names() -> list[str]:
+    """The names that a row may use, `nn.` and `torchvision.ops.` aside, sorted."""
+    return sorted(n for n, c in vars(tasks).items() if isinstance(c, type) and issubclass(c, nn.Module))
+
+
+def is_head(name: str) -> bool:
+    """Whether a row of this name ends a model (Detect and its kin, Classify, the RT-DETR decoder, …)."""
+    cls = getattr(tasks, name, None)
+    ends = tuple(
+        getattr(tasks, n)
+        for n in ("Detect", "v10Detect", "Classify", "RTDETRDecoder", "SemanticSegment", "Depth")
+        if hasattr(tasks, n)
+    )
+    return isinstance(cls, type) and issubclass(cls, ends)
+
+
+def probe(
+    model: dict[str, Any],
+    scale: str = "",
+    imgsz: int = 640,
+    ch: int = 3,
+    assume: Callable[[list[Any], tuple[Any, ...]], Any] | None = None,
+) -> list[Probed]:
+    """Build and run every row of a model on the meta device, in order.
+
+    Args:
+        model: the model YAML as a dictionary; each row is [from, repeats, module, args].
+        scale: the letter of the scale; the first one of the YAML if empty, as Ultralytics does.
+        imgsz: height and width of the image in pixels.
+        ch: channels of the image.
+        assume: asked for the output's shape of a row that failed, given the row and the shapes of its inputs, so that
+            the rows below it can be looked at; may answer None.
+
+    Returns:
+        One `Probed` per row of backbone + head. Errors are told in it, none is raised.
+    """
+    settings = {k: v for k, v in model.items() if k not in ("backbone", "head", "yaml_file", "scale")}
+    if settings.get("scales"):
+        settings["scale"] = scale or next(iter(settings["scales"]))
+    image = Probed(output=torch.empty(1, ch, imgsz, imgsz, device="meta"), imgsz=imgsz)
+    done: list[Probed] = []
+    for i, row in enumerate([*model["backbone"], *model["head"]]):
+        read = row[0] if isinstance(row[0], list) else [row[0]]
+        inputs = []
+        for f in read:
+            at = i + f if f < 0 else f
+            inputs.append(image if at == IMAGE and i == 0 else done[at] if 0 <= at < i else Probed())
+        outputs = [p.output for p in inputs]
+        if any(o is None for o in outputs):
+            done.append(Probed(imgsz=imgsz))
+            continue
+        text = json.dumps([settings, row[1:], isinstance(row[0], list)], default=str)
+        shapes = tuple(_shape(o) for o in outputs)
+        result = _build(tasks.parse_model, text, shapes)
+        if result.error and assume and (shape := assume(row, shapes)):
+            result = replace(result, output=_empty(shape))
+        done.append(replace(result, imgsz=imgsz))
+    return done
+
+
+def _shape(output: Any) -> tuple[Any, ...]:
+    return tuple(output.shape) if isinstance(output, Tensor) else tuple(_shape(o) for o in output)
+
+
+def _empty(shape: Sequence[Any]) -> Any:
+    if shape and isinstance(shape[0], tuple):
+        return tuple(_empty(s) for s in shape)
+    return torch.empty(*shape, device="meta")
+
+
+def _channels(shape: Sequence[Any]) -> Any:
+    return [_channels(s) for s in shape] if shape and isinstance(shape[0], tuple) else shape[1]
+
+
+@lru_cache(maxsize=4096)
+def _build(parse: Callable[..., Any], text: str, shapes: tuple[Any, ...]) -> Probed:
+    """Build one row from the shapes of its inputs.
+
+    Cached, for the YAMLs of one family share most of their rows; `parse` is part of the key because the rows that can
+    be built depend on what is registered.
+    """
+    model, (repeats, name, args), listed = json.loads(text)
+    if name == "TorchVision":
+        args[2:3] = [None]  # "DEFAULT" would download weights
+    model["head"] = []
+    if listed:
+        # The parser keeps channels per row: give each input a row of its own, of the channels that it has.
+        model["backbone"] = [[-1, 1, "nn.Identity", []]]
+        model["backbone"] += [[0, 1, "Index", [_channels(s), j]] for j, s in enumerate(shapes)]
+        model["backbone"].append([list(range(1, len(shapes) + 1)), repeats, name, args])
+        ch = 3
+    else:
+        model["backbone"] = [[-1, repeats, name, args]]
+        ch = _channels(shapes[0])
+    try:
+        with torch.device("meta"), _class_state(name):
+            module = parse(model, ch, verbose=False)[0][-1].eval()
+            output = None if is_head(name) else _run(module, [_empty(s) for s in shapes], listed)
+    except Exception as error:  # any module may raise anything: the caller reports it beside the row
+        # A row is told by its number in the caller's file, not by the one that it has here.
+        told = re.sub(r"^model dictionary row \d+(?: \(\w+\))?:? ?", "", str(error))
+        return Probed(error=told or type(error).__name__)
+    return Probed(module, output)
+
+
+@contextmanager
+def _class_state(name: str) -> Iterator[None]:
+    """Put back what the parser writes into classes while it builds: the default activation, the form of the head."""
+    cls = getattr(tasks, name, None)
+    act, legacy = Conv.default_act, vars(cls).get("legacy") if isinstance(cls, type) else None
+    try:
+        yield
+    finally:
+        Conv.default_act = act
+        if legacy is not None:
+            cls.legacy = legacy  # type: ignore[union-attr]
+
+
+@torch.no_grad()
+def _run(module: nn.Module, inputs: list[Any], listed: bool) -> Any:
+    x = inputs if listed else inputs[0]
+    if isinstance(module, C2fAttn):
+        return module(x, torch.empty(1, 80, module.attn.gl.in_features))
+    if isinstance(module, ImagePoolingAttn):
+        return None  # it changes the text features; what it returns is no feature map
+    return module(x)

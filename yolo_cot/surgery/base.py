@@ -1,0 +1,96 @@
+"""Which YAML of Ultralytics a model YAML was made from, and which row of it stands where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..plugin.transfer import Layer, align, row_texts
+from .blocks import STOCK_NAMES
+from .files import stock_files
+from .graph import Row, rows_of, through
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base of a model YAML.
+
+    Attributes:
+        path: its file.
+        model: its content.
+        pairs: for every row of the model the row of the base that it is, None for a row put in.
+    """
+
+    path: Path
+    model: dict[str, Any]
+    pairs: list[int | None]
+
+    @property
+    def inserted(self) -> set[int]:
+        """The model's rows that the base has not."""
+        return {i for i, b in enumerate(self.pairs) if b is None}
+
+    def moved(self, row: int) -> int:
+        """The number in the model of a row of the base."""
+        return self.pairs.index(row)
+
+
+@lru_cache(maxsize=1)
+def _stock() -> list[tuple[Path, dict[str, Any], list[str]]]:
+    models = [(path, yaml.safe_load(path.read_text(encoding="utf-8"))) for path in stock_files()]
+    return [(path, model, row_texts(model, STOCK_NAMES)) for path, model in models]
+
+
+def compare(model: dict[str, Any], path: Path, base: dict[str, Any]) -> Base:
+    """Pair the rows of a model with those of a given base, by what they say."""
+    old, new = ([Layer(text) for text in row_texts(m, STOCK_NAMES)] for m in (base, model))
+    return Base(path, base, align(old, new))
+
+
+def find_base(model: dict[str, Any]) -> Base | None:
+    """The stock YAML all of whose rows the model has, in order, with the fewest rows put in; None if there is none.
+
+    Rows put in must read one row each, so that what passes through them can be followed.
+    """
+    texts, rows = row_texts(model, STOCK_NAMES), rows_of(model)
+    found = []
+    for path, stock, stock_texts in _stock():
+        if len(stock_texts) <= len(texts) and set(stock_texts) <= set(texts):
+            pairs = align([Layer(t) for t in stock_texts], [Layer(t) for t in texts])
+            base = Base(path, stock, pairs)
+            if len(base.inserted) == len(texts) - len(stock_texts) and not any(rows[i].listed for i in base.inserted):
+                found.append(base)
+    return min(found, key=lambda b: (len(b.inserted), len(unmoved(rows, b))), default=None)
+
+
+@dataclass(frozen=True)
+class Unmoved:
+    """An index that still points where its row stood in the base: row, position in `from`, row read, row meant."""
+
+    row: int
+    position: int
+    reads: int
+    meant: int
+
+
+def unmoved(rows: list[Row], base: Base) -> list[Unmoved]:
+    """The indices that do not reach, through rows put in, the row that they reach in the base.
+
+    Only those within as many rows of the right one as were put in: others were rewired on purpose.
+    """
+    found = []
+    base_rows, inserted = rows_of(base.model), base.inserted
+    for row, paired in zip(rows, base.pairs):
+        if paired is None or len(row.sources) != len(base_rows[paired].sources):
+            continue
+        for position, (reads, in_base) in enumerate(zip(row.sources, base_rows[paired].sources)):
+            if in_base < 0 or not 0 <= reads < row.index:
+                continue
+            meant = base.moved(in_base)
+            if through(rows, reads, inserted) != meant and abs(reads - meant) <= len(inserted):
+                found.append(Unmoved(row.index, position, reads, meant))
+    return found

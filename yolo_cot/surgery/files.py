@@ -1,0 +1,50 @@
+"""Find a model YAML by path or by name, ours and Ultralytics', with or without the letter of its scale."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ultralytics.nn.tasks import guess_model_scale
+from ultralytics.utils import ROOT
+
+from ..paths import configs
+
+STOCK = ROOT / "cfg" / "models"
+
+
+def stock_files() -> list[Path]:
+    """Every model YAML of the installed Ultralytics, sorted."""
+    return sorted(STOCK.rglob("*.yaml"))
+
+
+def find_model(name: str | Path) -> tuple[Path, str]:
+    """The file of a model YAML and the scale that its name asks for.
+
+    Args:
+        name: a path, or a bare name such as `yolo11.yaml`, `yolo11n.yaml`, `yolo11s-cot.yaml`; the suffix may be left
+            out.
+
+    Returns:
+        The file, and the letter of the scale or "" where the name has none.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    path = Path(str(name).strip())
+    if path.suffix not in (".yaml", ".yml"):
+        path = path.with_name(path.name + ".yaml")
+    scale = guess_model_scale(path)
+    plain = path.with_name(re.sub(r"(\d)[nsmlx](?=[-.])", r"\1", path.name, count=1))
+    for candidate in (path, plain):
+        if candidate.is_file():
+            return candidate, scale
+    if path.parent == Path("."):
+        shipped = {file.name: file for file in [*stock_files(), *configs()]}
+        for candidate in (path, plain):
+            if candidate.name in shipped:
+                return shipped[candidate.name], scale
+    raise FileNotFoundError(
+        f"no model YAML {str(name)!r}: neither a file here nor a name that Ultralytics or yolo-cot ships. "
+        "Give a path, or a name such as yolo11.yaml."
+    )
