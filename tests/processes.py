@@ -10,8 +10,9 @@ from typing import Any
 
 from tests.conftest import ROOT
 
-# The command line of the plain `yolo`, and ours, without asking where their scripts were installed.
-YOLO = "from ultralytics.cfg import entrypoint; entrypoint()"
+# The command line of the plain `yolo`, and ours, without asking where their scripts were installed. Ultralytics tells
+# by the first word whether a command predicts; only then it saves the pictures.
+YOLO = "import sys; sys.argv[0] = 'yolo'; from ultralytics.cfg import entrypoint; entrypoint()"
 YOLO_COT = "from yolo_cot.cli import main; main()"
 
 

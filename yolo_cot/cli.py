@@ -9,6 +9,7 @@ import sys
 VERBS: dict[str, tuple[str, str]] = {
     "models": ("yolo_cot.tools.models", "list the configs with parameters and GFLOPs per scale"),
     "show": ("yolo_cot.tools.show", "print a model's rows beside its base's: model=..."),
+    "bench": ("yolo_cot.tools.bench", "measure the blocks, or whole models: model=..."),
     "insert": ("yolo_cot.tools.insert", "insert a block into any model YAML: base=... block=... at=... out=..."),
     "lint": ("yolo_cot.tools.lint", "find the faults of a model YAML: model=..."),
     "enable": ("yolo_cot.tools.enable", "make the plain yolo command of this environment know the blocks"),

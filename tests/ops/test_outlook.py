@@ -44,6 +44,19 @@ def test_values_and_gradients_match_the_published_form(form, k, s, size):
     assert max(distance(g, w) for g, w in zip(got, wanted)) < PARITY
 
 
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_reordered_recorded_form_matches_too(k, size):
+    v, logits = inputs(k, 1, size)
+
+    def reordered(v, logits):
+        return outlook.outlook_recorded(v, logits[:, outlook.recorded_order(3, k)], 3, k)
+
+    got = values_and_gradients(reordered, (v, logits))
+    wanted = values_and_gradients(outlook_reference, (v, logits), 3, k)
+    assert max(distance(g, w) for g, w in zip(got, wanted)) < PARITY
+
+
 def test_equal_logits_give_the_mean_of_the_windows_counted_by_hand():
     # One pixel and a 3 x 3 window: 9 equal weights, eight of them on zeros; only the centre is kept.
     v, logits = torch.full((1, 1, 1, 1), 18.0), torch.zeros(1, 81, 1, 1)

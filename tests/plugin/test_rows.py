@@ -45,7 +45,7 @@ def test_a_composite_counts_as_c3k2(name, scale, part):
     assert [type(m) for m in ours.m] == [type(m) for m in theirs.m]  # repeats, and C3k at the scales m, l and x
     assert ours.cv2.conv.weight.shape == theirs.cv2.conv.weight.shape
     assert any(type(m).__name__ == "C3k" for m in ours.m) == (scale in "mlx")
-    assert [k for k in model.model[-1].state_dict()] == [k for k in stock.model[-1].state_dict()]
+    assert list(model.model[-1].state_dict()) == list(stock.model[-1].state_dict())
     assert model.model[-1].legacy is False
 
 
@@ -165,8 +165,7 @@ def test_a_file_of_the_user_is_named_in_errors(tmp_path):
     from ultralytics import YOLO
 
     file = tmp_path / "yolo11-mine.yaml"
-    file.write_text(
-        "nc: 2\nbackbone:\n  - [-1, 1, Conv, [64, 3, 2]]\n  - [-1, 1, CoTAttention, [2]]\nhead:\n  - [[1], 1, Detect, [nc]]\n"
-    )
+    rows = "backbone:\n  - [-1, 1, Conv, [64, 3, 2]]\n  - [-1, 1, CoTAttention, [2]]\n"
+    file.write_text(f"nc: 2\n{rows}head:\n  - [[1], 1, Detect, [nc]]\n")
     with pytest.raises(RowError, match=rf"{file} row 1 \(CoTAttention\)"):
         YOLO(file)

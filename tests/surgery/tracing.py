@@ -20,7 +20,8 @@ def trace(config: dict[str, Any], scale: str = "") -> tuple[list[list[int]], lis
     """Build a model on the meta device with Ultralytics' parser and run Ultralytics' own forward up to the head.
 
     Returns:
-        For every row the rows that made the tensors it was given, and for every row but the head the shape it gave.
+        For every row the rows that made the tensors it was given, and the shape that it gave; of the head, those that
+        it got.
     """
     config = copy.deepcopy(config)
     if config.get("scales"):
@@ -45,6 +46,7 @@ def trace(config: dict[str, Any], scale: str = "") -> tuple[list[list[int]], lis
             given = args[0] if isinstance(args[0], list) else [args[0]]
             inputs.append([makers[id(x)] for x in given])
             if module is model.model[-1]:
+                shapes.append([tuple(x.shape) for x in given])
                 raise _HeadReached
 
         def after(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:

@@ -56,7 +56,7 @@ def test_the_pictures_are_those_that_the_published_figures_were_measured_on():
         for i in range(3):
             scene = picture(split, i)
             digest.update(scene.image.tobytes() + scene.classes.astype("<i8").tobytes() + scene.boxes.tobytes())
-    assert digest.hexdigest()[:16] == "PINNED"
+    assert digest.hexdigest()[:16] == "adb62fa50e09d5bf"
 
 
 def test_files_hold_what_was_drawn(tmp_path):
@@ -74,7 +74,7 @@ def test_files_hold_what_was_drawn(tmp_path):
 def test_boxes_are_tight_around_the_pixels_that_a_shape_changes(monkeypatch):
     monkeypatch.setattr(shapes_scene, "_ground", lambda rng, size: np.full((size, size, 3), 128, np.uint8))
     monkeypatch.setattr(shapes_scene, "_camera", lambda rng, image: image)
-    alone = [scene for scene in map(draw, map(np.random.RandomState, range(250))) if len(scene.classes) == 1]
+    alone = [scene for scene in map(draw, map(np.random.RandomState, range(200))) if len(scene.classes) == 1]
     assert len(alone) > 10
     cut = 0
     for scene in alone:
@@ -212,4 +212,5 @@ def test_ultralytics_draws_the_set_through_the_yaml_on_first_use(tmp_path, monke
     assert "Drawing train pictures" in capsys.readouterr().out
 
     monkeypatch.setattr(shapes, "draw", None)
-    assert data_utils.check_det_dataset("shapes.yaml") == data
+    again = data_utils.check_det_dataset("shapes.yaml")
+    assert {split: again[split] for split in SPLITS} == {split: data[split] for split in SPLITS}

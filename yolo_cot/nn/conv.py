@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -57,10 +58,24 @@ class ScaledConv2d(nn.Conv2d):
         super().__init__(c1, c2, 1)
         self.scale = scale
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the convolution with scaled weight and bias."""
+    def forward(self, x: Tensor, order: list[int] | None = None) -> Tensor:
+        """Apply the convolution with scaled weight and bias; `order` picks the output channels and their order."""
         assert self.bias is not None
-        return F.conv2d(x, self.weight * self.scale, self.bias * self.scale)
+        weight, bias = self.weight, self.bias
+        if order is not None:
+            index = torch.tensor(order, device=weight.device)
+            weight, bias = weight[index], bias[index]
+        if self.scale != 1:
+            weight, bias = weight * self.scale, bias * self.scale
+        return F.conv2d(x, weight, bias)
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Multiply the constant into the parameters for good."""
+        assert self.bias is not None
+        self.weight *= self.scale
+        self.bias *= self.scale
+        self.scale = 1.0
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds: c1 for each output value."""

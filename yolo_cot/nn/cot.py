@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
+from ..ops.tracing import recording
 from . import checks
 from .conv import TapMeanConv2d
 from .gate import GatedBlock
@@ -20,18 +21,18 @@ from .keys import AuthorsKeys
 
 
 class PositionSoftmax(nn.Module):
-    """Weigh every channel's values by a softmax over all positions.
+    """Weigh every channel's values by a softmax over all positions, and add the static context.
 
-    Shape: attention (B, C, H, W), values (B, C, H, W) -> (B, C, H, W).
+    Shape: keys, attention and values (B, C, H, W) -> (B, C, H, W).
     """
 
-    def forward(self, attention: Tensor, values: Tensor) -> Tensor:
-        """Return softmax(attention over H * W) * values."""
-        return attention.flatten(2).softmax(-1).view_as(values) * values
+    def forward(self, keys: Tensor, attention: Tensor, values: Tensor) -> Tensor:
+        """Return keys + softmax(attention over H * W) * values."""
+        return torch.addcmul(keys, attention.flatten(2).softmax(-1).view(values.shape), values)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-        """Three multiply-adds per value: five operations of the softmax (max, subtract, exp, sum, divide), a product."""
-        return 3 * output.numel()
+        """Multiply-adds per value: half of the softmax's five operations, rounded up to 3, and the multiply-add."""
+        return 4 * output.numel()
 
 
 class CoTAttention(AuthorsKeys, GatedBlock):
@@ -82,14 +83,21 @@ class CoTAttention(AuthorsKeys, GatedBlock):
 
     def attend(self, x: Tensor) -> Tensor:
         """Add the static context and the dynamic one."""
-        keys = self.key_embed(x)
-        if self.fused:
-            values, hidden = self.from_input(x).split((self.c1, self.from_keys.out_channels), 1)
-            attention = self.to_attention((hidden + self.from_keys(keys)).relu())
-        else:
-            values = self.value_embed(x)
+        if not self.fused:
+            keys = self.key_embed(x)
             attention = self.attention_mean(self.attention_embed(torch.cat((keys, x), 1)))
-        return keys + self.mix(attention, values)
+            return self.mix(keys, attention, self.value_embed(x))
+        if x.device.type == "cpu" and x.shape[0] > 1 and not recording() and not torch.is_grad_enabled():
+            # Image by image the maps stay in the cache, and no batch of them has to be fetched from the system.
+            return torch.cat([self._deployed(image) for image in x.split(1)])
+        return self._deployed(x)
+
+    def _deployed(self, x: Tensor) -> Tensor:
+        """`attend` after `fuse`."""
+        keys = self.key_embed(x)
+        values, hidden = self.from_input(x).split((self.c1, self.from_keys.out_channels), 1)
+        attention = self.to_attention((self.from_keys(keys) + hidden).relu())
+        return self.mix(keys, attention, values)
 
     @property
     def fused(self) -> bool:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops.outlook import outlook
+from ..ops.outlook import outlook, outlook_recorded, recorded_order
+from ..ops.tracing import recording
 from . import checks
 from .conv import ScaledConv2d
 from .gate import GatedBlock
@@ -114,19 +114,18 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
     def attend(self, x: Tensor) -> Tensor:
         """Project, mix the windows, project."""
         centres = x if self.stride == 1 else F.avg_pool2d(x, self.stride, self.stride, ceil_mode=True)
-        y = self.proj(self.mix(self.v(x), self.attn(centres)))
+        if recording() and self.stride == 1:
+            order = recorded_order(self.num_heads, self.kernel_size)
+            dropout = self.mix.dropout if self.training else 0.0
+            mixed = outlook_recorded(self.v(x), self.attn(centres, order), self.num_heads, self.kernel_size, dropout)
+        else:
+            mixed = self.mix(self.v(x), self.attn(centres))
+        y = self.proj(mixed)
         return F.dropout(y, self.proj_drop, self.training) if self.proj_drop else y
 
-    @torch.no_grad()
     def fuse(self) -> None:
         """Fold the scale of the logits into the attention's weights."""
-        if not isinstance(self.attn, ScaledConv2d):
-            return
-        assert self.attn.bias is not None
-        folded = nn.Conv2d(self.c1, self.attn.out_channels, 1)
-        folded.weight = nn.Parameter(self.attn.weight * self.attn.scale, requires_grad=False)
-        folded.bias = nn.Parameter(self.attn.bias * self.attn.scale, requires_grad=False)
-        self.attn = folded
+        self.attn.fold()
 
 
 def heads(owner: str, c1: int, width: int = 32) -> int:

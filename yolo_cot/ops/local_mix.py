@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .tracing import recording
+from .tracing import compiling, recording
 
 
 class Window(NamedTuple):
@@ -67,14 +67,15 @@ def local_mix(v: Tensor, weight: Tensor, kernel_size: int, *, interleaved: bool 
 
 def window_mix(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool = False) -> Tensor:
     """`local_mix` for any rectangle of neighbours; `weight` is (B, G * window.height * window.width, H, W)."""
-    if recording():
-        return window_mix_recorded(v, weight, window, interleaved=interleaved)
-    _check(v, weight, window)
-    if v.is_cuda:
+    if v.is_cuda and (compiling() or not recording()):
         from . import local_mix_triton
 
         if local_mix_triton.available():
+            _check(v, weight, window)
             return local_mix_triton.window_mix(v, weight, window, interleaved=interleaved)
+    if recording():
+        return window_mix_recorded(v, weight, window, interleaved=interleaved)
+    _check(v, weight, window)
     return _WindowMix.apply(v, weight, window, interleaved)
 
 
@@ -111,32 +112,37 @@ def local_mix_reference(v: Tensor, weight: Tensor, kernel_size: int, *, interlea
 
 
 def window_mix_recorded(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool = False) -> Tensor:
-    """The form for recorded graphs: out of place, rank 4, only Pad, Slice, Mul and Add.
+    """The form for recorded graphs: out of place, rank 4 at most, only Pad, Slice, Mul and Add."""
+    b, _, h, w = v.shape
+    taps = window.height * window.width
+    groups = weight.shape[1] // taps
+    tap_major = weight.reshape(b, groups, taps, h * w).transpose(1, 2).reshape(b, taps * groups, h * w)
+    rows = [tap_major[:, i * window.width * groups : (i + 1) * window.width * groups] for i in range(window.height)]
+    return mix_rows(v, rows, groups, window, interleaved=interleaved)
+
+
+def mix_rows(v: Tensor, rows: list[Tensor], groups: int, window: Window, *, interleaved: bool = False) -> Tensor:
+    """The recorded form for weights given by window row: `rows[i]` is (B, window.width * groups, H * W), tap-major.
 
     The map is flattened: one copy per window column is shifted in x, and a shift in y is then an offset into
     contiguous memory. Each window row is summed over the padded height before its y shift, so that slices of whole
     maps number height + width, not height * width.
     """
     b, c, h, w = v.shape
-    groups = weight.shape[1] // (window.height * window.width)
     left, right, top, bottom = window.padding
+    length = (h + top + bottom) * w
     padded = F.pad(v, (left, right, top, bottom))
-    lead = (b, c // groups, groups) if interleaved else (b, groups, c // groups)
+    lead, broadcast = ((c // groups, groups), (1, groups)) if interleaved else ((groups, c // groups), (groups, 1))
     shifted = [
-        padded[:, :, :, window.column(j) : window.column(j) + w].reshape(*lead, (h + top + bottom) * w)
-        for j in range(window.width)
+        padded[:, :, :, window.column(j) : window.column(j) + w].reshape(b, *lead, length) for j in range(window.width)
     ]
-    taps = weight.reshape(b, groups, window.height * window.width, h * w)
-    if interleaved:
-        taps = taps.transpose(1, 2)
     out = None
-    for i in range(window.height):
-        before, after = window.row(i) * w, (top + bottom - window.row(i)) * w
+    for i, weights in enumerate(rows):
+        before = window.row(i) * w
+        spread = F.pad(weights, (before, (top + bottom) * w - before))
         row = None
-        for j in range(window.width):
-            t = i * window.width + j
-            tap = taps[:, t : t + 1] if interleaved else taps[:, :, t : t + 1]
-            product = shifted[j] * F.pad(tap, (before, after))
+        for source, tap in zip(shifted, spread.split(groups, 1)):
+            product = source * tap.reshape(b, *broadcast, length)
             row = product if row is None else row + product
         row = row[:, :, :, before : before + h * w]
         out = row if out is None else out + row

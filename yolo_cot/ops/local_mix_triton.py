@@ -82,7 +82,7 @@ def _mix(
     from . import local_mix_kernels as kernels
 
     source, weight = source.contiguous(), weight.contiguous()
-    out = torch.empty_like(source)
+    out = torch.empty_like(source, memory_format=torch.contiguous_format)
     if not out.numel():
         return out
     batch, channels, rows, columns = source.shape
@@ -139,28 +139,26 @@ def mix_plan(image_groups: int, share: int, height: int, width: int, multiproces
     # Rows, most channels, warps. Two rows of 16 channels take 168 registers a thread; more would be spilled.
     choices = ((2, 16, 4), (2, 8, 4), (2, 8, 2), (1, 8, 2), (1, 4, 2), (1, 4, 1))
 
-    def plans() -> Iterable[Plan]:
-        for rows, most, warps in choices:
-            channels = _tile(share, most)
-            tiles = -(-share // channels)
-            yield Plan(rows, channels, warps, tiles, 1, _places(height, width, rows, warps) * tiles * image_groups)
-
-    return _first_that_fills(plans(), multiprocessors)
+    plans = (
+        Plan(rows, tile, warps, -(-share // tile), 1, _places(height, width, rows, warps) * -(-share // tile) * image_groups)
+        for rows, warps, tile in ((rows, warps, _tile(share, most)) for rows, most, warps in choices)
+    )
+    return _first_that_fills(plans, multiprocessors)
 
 
 def gradient_plan(image_groups: int, share: int, height: int, width: int, window: int, multiprocessors: int) -> Plan:
     """Divide `weight_gradient_kernel`'s work for a window of `window` rows: a program sums over all of its channels."""
-    # Rows, most channels, warps, parts. Channels that fit are held in registers; the rest is read again for each tap.
-    one = 1 << max(share - 1, 0).bit_length()
-    choices = ((2, 32, 4, 1), (1, 64, 4, 1), (1, 64, 4, window), (1, 64, 2, window), (1, 64, 1, window))
-
-    def plans() -> Iterable[Plan]:
-        for rows, most, warps, parts in choices:
-            channels = one if one <= most else _tile(share, 32)
-            tiles = -(-share // channels)
-            yield Plan(rows, channels, warps, tiles, parts, _places(height, width, rows, warps) * parts * image_groups)
-
-    return _first_that_fills(plans(), multiprocessors)
+    # Gradients of up to 64 channels are held in registers, of 32 with the row below; more are read again for each tap.
+    held = 1 << max(share - 1, 0).bit_length()
+    channels = held if held <= 64 else _tile(share, 16)
+    tiles = -(-share // channels)
+    # Rows, warps, parts.
+    choices = ((1 if channels == 64 else 2, 4, 1), (1, 4, 1), (1, 4, window), (1, 2, window), (1, 1, window))
+    plans = (
+        Plan(rows, channels, warps, tiles, parts, _places(height, width, rows, warps) * parts * image_groups)
+        for rows, warps, parts in choices
+    )
+    return _first_that_fills(plans, multiprocessors)
 
 
 def _first_that_fills(plans: Iterable[Plan], multiprocessors: int) -> Plan:

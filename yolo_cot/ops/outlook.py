@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .local_mix import Window, square, window_mix
+from .local_mix import Window, mix_rows, square, window_mix
 from .tracing import recording
 
 
@@ -70,6 +70,58 @@ def _softmax(logits: Tensor) -> Tensor:
         return logits.softmax(2)
     shifted = (logits - logits.amax(2, keepdim=True)).exp()
     return shifted / shifted.sum(2, keepdim=True)
+
+
+def recorded_order(num_heads: int, kernel_size: int) -> list[int]:
+    """Where `outlook_recorded` wants which channel of the logits: entry n is the (head, i, j) index of channel n.
+
+    Its order is (i_x, j_x, j_y, i_y, head): the softmax then runs over one axis, what is added is contiguous, and both
+    directions are merged one after the other. The permutation belongs into the weights that make the logits.
+    """
+    k = kernel_size
+    return [
+        ((n * k + iy) * k + ix) * k * k + jy * k + jx
+        for ix in range(k)
+        for jx in range(k)
+        for jy in range(k)
+        for iy in range(k)
+        for n in range(num_heads)
+    ]
+
+
+def outlook_recorded(v: Tensor, logits: Tensor, num_heads: int, kernel_size: int, dropout: float = 0.0) -> Tensor:
+    """`outlook` at stride 1 for recorded graphs; the logits' channels are in `recorded_order`.
+
+    Merges the windows along x, then along y: 2 k^2 slices and additions instead of k^4.
+    """
+    k, r = kernel_size, kernel_size // 2
+    b, _, h, w = v.shape
+    attention = _softmax(logits.reshape(b, k, k * k, k * num_heads * h * w))
+    if dropout:
+        attention = F.dropout(attention, dropout)
+    padded = F.pad(attention.reshape(b, k**4 * num_heads, h, w).to(v.dtype), (r, r, r, r))
+    size = k * k * num_heads
+    columns: list[Tensor | None] = [None] * (2 * k - 1)
+    for ix in range(k):
+        for jx in range(k):
+            first, x = (ix * k + jx) * size, 2 * r - ix
+            _add(columns, jx - ix + k - 1, padded[:, first : first + size, :, x : x + w])
+    # (d_x, j_y, i_y, head) -> (j_y, i_y, d_x, head)
+    span = (h + 2 * r) * w
+    stacked = torch.cat(columns, 1).reshape(b, 2 * k - 1, k * k, num_heads * span).transpose(1, 2)
+    stacked = stacked.reshape(b, k * k * (2 * k - 1) * num_heads, span)
+    size = (2 * k - 1) * num_heads
+    rows: list[Tensor | None] = [None] * (2 * k - 1)
+    for jy in range(k):
+        for iy in range(k):
+            first, y = (jy * k + iy) * size, (2 * r - iy) * w
+            _add(rows, jy - iy + k - 1, stacked[:, first : first + size, y : y + h * w])
+    return mix_rows(v, rows, num_heads, square(2 * k - 1))
+
+
+def _add(sums: list[Tensor | None], at: int, term: Tensor) -> None:
+    current = sums[at]
+    sums[at] = term if current is None else current + term
 
 
 class _Axis(NamedTuple):

@@ -40,7 +40,8 @@ def write(checkpoint: str | Path, folder: str | Path | None = None) -> Path:
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
-        ValueError: the name does not end in `.bundle`, or the task is not one that a bundle can hold.
+        ValueError: the name does not end in `.bundle`, the task is not one that a bundle can hold, or this Ultralytics
+            builds another model from the checkpoint's YAML.
     """
     from safetensors.torch import save_file
 
@@ -73,6 +74,14 @@ def write(checkpoint: str | Path, folder: str | Path | None = None) -> Path:
     for name, content in ((MODEL, model.yaml), (ABOUT, about)):
         text = yaml.safe_dump(_simple(content), sort_keys=False, allow_unicode=True)
         (target / name).write_text(text, encoding="utf-8")
+    try:
+        read(target)
+    except ValueError as error:
+        raise ValueError(
+            f"{file}, written with Ultralytics {stored.get('version', 'of unknown version')}, is not the model that "
+            f"Ultralytics {ultralytics_version} builds from the same YAML. Make the bundle with the release that the "
+            f"checkpoint comes from. {str(error)[:200]}"
+        ) from error
     return target
 
 

@@ -69,7 +69,7 @@ def find_base(model: dict[str, Any]) -> Base | None:
 
 @dataclass(frozen=True)
 class Unmoved:
-    """An index that still points where its row stood in the base: row, position in `from`, row read, row meant."""
+    """An index that was not moved along: the row, the position in its `from`, what it reads and what it should."""
 
     row: int
     position: int
@@ -80,9 +80,10 @@ class Unmoved:
 def unmoved(rows: list[Row], base: Base) -> list[Unmoved]:
     """The indices that do not reach, through rows put in, the row that they reach in the base.
 
-    Only those within as many rows of the right one as were put in: others were rewired on purpose.
+    Only those within as many rows of the right one as were put in: others were rewired on purpose. Where there are
+    any, indices that pass by a row put in right behind what they read were not moved either.
     """
-    found = []
+    astray, passing = [], []
     base_rows, inserted = rows_of(base.model), base.inserted
     for row, paired in zip(rows, base.pairs):
         if paired is None or len(row.sources) != len(base_rows[paired].sources):
@@ -91,6 +92,17 @@ def unmoved(rows: list[Row], base: Base) -> list[Unmoved]:
             if in_base < 0 or not 0 <= reads < row.index:
                 continue
             meant = base.moved(in_base)
-            if through(rows, reads, inserted) != meant and abs(reads - meant) <= len(inserted):
-                found.append(Unmoved(row.index, position, reads, meant))
-    return found
+            found = Unmoved(row.index, position, reads, output_of(rows, meant, inserted))
+            if through(rows, reads, inserted) == meant:
+                if row.written[position] >= 0 and reads == meant != found.meant:
+                    passing.append(found)
+            elif abs(reads - meant) <= len(inserted):
+                astray.append(found)
+    return sorted([*astray, *passing], key=lambda u: (u.row, u.position)) if astray else []
+
+
+def output_of(rows: list[Row], index: int, inserted: set[int]) -> int:
+    """The last of the rows put in right behind a row, one upon the other; the row itself if there is none."""
+    while index + 1 in inserted and rows[index + 1].sources == (index,):
+        index += 1
+    return index

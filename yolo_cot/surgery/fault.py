@@ -30,4 +30,4 @@ class Fault:
 
     def __str__(self) -> str:
         where = "file" if self.row is None else f"row {self.row} ({self.module})" if self.module else f"row {self.row}"
-        return f"{where}: {self.what} {self.remedy}"
+        return f"{where}: {self.what} {self.remedy}".rstrip()

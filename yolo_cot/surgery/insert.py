@@ -99,7 +99,12 @@ def insert(
     for index, name in swaps.items():
         written = source.text[slice(*source.rows[index].args)]
         source.set_module(index, name, swapped_args(rows[index], name, swap_arguments, built, written))
-    new = {p: new_row(str(block), repeats, arguments, _carrier(p, rows), rows, built, source.values) for p in places}
+    new = {
+        place: [
+            new_row(str(block), repeats, arguments, on, rows, built, source.values) for on in _carriers(place, rows)
+        ]
+        for place in places
+    }
     moved, numbers = rewire(source, rows, new)
     added = {n: (str(block), _where(p, rows)) for p in places for n in numbers[p]}
     added |= {moved[i]: (name, f"in place of {rows[i].module}") for i, name in swaps.items()}
@@ -133,9 +138,9 @@ def _swaps(replace: str | Mapping[str | int, str] | None, rows: list[Row], model
     return swaps
 
 
-def _carrier(place: Place, rows: list[Row]) -> int:
-    """The row whose feature map passes through a new row at this place."""
-    return rows[place.row].sources[0] if place.before else place.row
+def _carriers(place: Place, rows: list[Row]) -> tuple[int, ...]:
+    """The rows whose feature maps pass through the new rows at this place."""
+    return rows[place.row].sources if place.before else (place.row,)
 
 
 def _where(place: Place, rows: list[Row]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from ..plugin.probe import Probed, is_head, known_module
 from .blocks import did_you_mean
 from .fault import Fault
-from .graph import IMAGE, Row
+from .graph import Row
 
 
 def check_forms(model: dict[str, Any]) -> list[Fault]:
@@ -71,11 +71,7 @@ def check_builds(rows: Sequence[Row], built: Mapping[str, Sequence[Probed]]) -> 
             what, remedy = f"reads one row; got from={list(row.written)}.", f"Write {row.written[0]}."
         else:
             at = f" (at scale {', '.join(errors)})" if set(errors) - {""} else ""
-            what, remedy = f"cannot be built{at}: {next(iter(errors.values()))}", "Change its arguments."
+            error = next(iter(errors.values()))
+            what, remedy = f"cannot be built{at}: {error}", "" if error.endswith(".") else "Change its arguments."
         faults.append(Fault(row.index, what, remedy, row.module))
     return faults
-
-
-def reads_image(row: Row) -> bool:
-    """Whether a row reads the image."""
-    return IMAGE in row.sources

@@ -91,13 +91,11 @@ def check_unmoved(rows: list[Row], base: Base) -> list[Fault]:
     """Indices that were not moved along with the rows put in above them, seen by comparing with the base."""
     faults = []
     for found in unmoved(rows, base):
-        row, right = rows[found.row], found.meant
-        while any(r.index in base.inserted and r.sources == (right,) for r in rows[right + 1 : right + 2]):
-            right += 1
+        row = rows[found.row]
         what = (
-            f"reads {rows[found.reads]}, but in {base.path.name} this row reads what is {rows[found.meant]} here: "
-            "the index was not moved along with the rows inserted above."
+            f"reads {rows[found.reads]}; the row that it reads in {base.path.name} now gives its output as "
+            f"{rows[found.meant]}: the index was not moved along with the rows put in above."
         )
-        remedy = f"Write {right} for {row.written[found.position]}."
+        remedy = f"Write {found.meant} for {row.written[found.position]}."
         faults.append(Fault(found.row, what, remedy, row.module, found.position))
     return faults

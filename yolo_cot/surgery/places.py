@@ -96,21 +96,11 @@ def _named(name: str, rows: list[Row], built: list[Probed], model: str) -> list[
 
 
 def _check(row: Row, before: bool, rows: list[Row], built: list[Probed], model: str, name: str) -> None:
-    """Refuse a place where no feature map passes."""
-    sources = row.sources if before else (row.index,)
-    for source in sources:
+    """Refuse a place where it is known that no feature map passes."""
+    for source in row.sources if before else (row.index,):
         if source == IMAGE:
             raise ValueError(f"{model} {row} reads the image itself, so no block can stand before it; got {name!r}.")
         if is_head(rows[source].module):
             raise ValueError(f"{model} {rows[source]} is the model's end; got {name!r}. Use before={row.module}.")
-        error = built[source].error
-        if built[source].output is None and error:
-            raise ValueError(f"{model} {rows[source]} cannot be built, so what it gives is unknown: {error}")
-        if built[source].channels is None and not (built[source].output is None and _unknown(source, rows, built)):
+        if built[source].module is not None and built[source].channels is None:
             raise ValueError(f"{model} {rows[source]} gives no single feature map, so no block fits; got {name!r}.")
-
-
-def _unknown(index: int, rows: list[Row], built: list[Probed]) -> bool:
-    """Whether a row's output is unknown only because a row above it failed."""
-    above = [s for s in rows[index].sources if s >= 0]
-    return any(built[s].error or (built[s].output is None and _unknown(s, rows, built)) for s in above)

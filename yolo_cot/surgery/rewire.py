@@ -20,7 +20,8 @@ def rewire(
     Args:
         source: the text, which collects the edits.
         rows: its rows.
-        new: the text of a new row, without its `from`, for each place: `1, CoTAttention, []`.
+        new: for each place the text of its new row, without its `from`: `1, CoTAttention, []`; ahead of a row one
+            text for each of its inputs.
 
     Returns:
         The new number of each old row, and the numbers of the new rows at each place.
@@ -46,7 +47,7 @@ def rewire(
     for row in rows:
         reads = [output(s) for s in row.sources]
         if place := before.get(row.index):
-            texts = {n: f"[{_relative(t, n)}, {new[place]}]" for t, n in zip(reads, numbers[place])}
+            texts = {n: f"[{_relative(t, n)}, {text}]" for t, n, text in zip(reads, numbers[place], new[place])}
             source.insert(row.index, texts, before=True)
             reads = numbers[place]
         for position, (written, target) in enumerate(zip(row.written, reads)):
@@ -57,7 +58,7 @@ def rewire(
         if moved[row.index] != row.index:
             source.renumber_comment(row.index, moved[row.index])
         if place := after.get(row.index):
-            source.insert(row.index, {numbers[place][0]: f"[-1, {new[place]}]"})
+            source.insert(row.index, {numbers[place][0]: f"[-1, {new[place][0]}]"})
     return moved, numbers
 
 

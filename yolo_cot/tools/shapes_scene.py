@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -79,7 +80,7 @@ def outline(name: str) -> list[NDArray[np.float64]]:
 def draw(rng: np.random.RandomState, size: int = 128) -> Scene:
     """Draw one picture.
 
-    One to nine shapes, from about 8 pixels to 60 % of the picture at the default size, turned by any angle, squeezed,
+    One to nine shapes, from about 10 pixels to 60 % of the picture at the default size, turned by any angle, squeezed,
     partly outside the frame or behind one another, in colours that may come close to the ground's. No shape has more
     than `1 - MIN_INSIDE` of its area outside or more than `1 - MIN_VISIBLE` of the rest hidden: a place that would
     break this is drawn again, and after some tries the shape is left out. So everything that shows is labelled.
@@ -126,20 +127,47 @@ def _place(
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     contours = [(c * (1, squeeze)) @ turn * radius + centre for c in outline(name)]
 
-    # fillPoly puts pixel centres on whole numbers: half a pixel lies between its coordinates and the picture's edges.
-    # `shift=4` gives sixteenths of a pixel.
-    large = np.zeros((size * _OVERSAMPLING, size * _OVERSAMPLING), np.uint8)
-    points = [np.rint((c * _OVERSAMPLING - 0.5) * 16).astype(np.int32) for c in contours]
-    cv2.fillPoly(large, points, 255, lineType=cv2.LINE_8, shift=4)
-
+    large = _fill(contours, size)
     area = cv2.contourArea(contours[0].astype(np.float32)) - sum(
         cv2.contourArea(c.astype(np.float32)) for c in contours[1:]
     )
     if np.count_nonzero(large) < MIN_INSIDE * area * _OVERSAMPLING**2:
         return None
     x, y, w, h = (side / _OVERSAMPLING for side in cv2.boundingRect(large))
-    mask = cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)
-    return mask.astype(np.uint8), (x, y, x + w, y + h)
+    return _shrink(large), (x, y, x + w, y + h)
+
+
+def _fill(contours: list[NDArray[np.float64]], size: int) -> NDArray[np.uint8]:
+    """Even-odd fill, 0 or 255 at the centres of pixels `_OVERSAMPLING` times smaller than the picture's.
+
+    Not `cv2.fillPoly`, whose edges differ from release to release of OpenCV.
+    """
+    side = size * _OVERSAMPLING
+    centres = np.arange(side) + 0.5
+    filled = np.zeros((side, side), np.uint8)
+    rows, columns = [], []
+    for contour in contours:
+        x1, y1 = contour.T * _OVERSAMPLING
+        x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
+        row, edge = np.nonzero((y1 <= centres[:, None]) != (y2 <= centres[:, None]))
+        x = x1[edge] + (centres[row] - y1[edge]) * (x2 - x1)[edge] / (y2 - y1)[edge]
+        rows.append(row)
+        columns.append(np.clip(np.ceil(x - 0.5), 0, side).astype(int))
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    if row.size:
+        top, left, right = row.min(), column.min(), column.max()
+        crossings = np.zeros((row.max() + 1 - top, right + 1 - left), np.uint8)
+        np.add.at(crossings, (row - top, column - left), 1)
+        # Right of an odd number of crossings is inside; counts may wrap at 256, which is even.
+        inside = np.cumsum(crossings[:, :-1], axis=1, dtype=np.uint8) & 1
+        filled[top : row.max() + 1, left:right] = inside * np.uint8(255)
+    return filled
+
+
+def _shrink(large: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture's pixels, 0 to 255: the share of small pixels that are filled."""
+    size = large.shape[0] // _OVERSAMPLING
+    return cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def _ground(rng: np.random.RandomState, size: int) -> NDArray[np.uint8]:
@@ -154,9 +182,13 @@ def _ground(rng: np.random.RandomState, size: int) -> NDArray[np.uint8]:
         ground += _stripes(rng, size, size)[..., None] * rng.uniform(-30, 30, 3)
     image = _to_bytes(ground)
     for _ in range(rng.randint(0, 5)):
-        ends = rng.randint(-size // 4, size + size // 4, 4).tolist()
-        colour = tuple(rng.randint(0, 256, 3).tolist())
-        cv2.line(image, ends[:2], ends[2:], colour, int(rng.randint(1, 3)), cv2.LINE_AA)
+        start, end = rng.uniform(-0.25 * size, 1.25 * size, (2, 2))
+        across = np.array([start[1] - end[1], end[0] - start[0]])
+        across *= rng.uniform(0.5, 1.3) / max(math.hypot(*across), 1.0)
+        corners = np.array([start - across, end - across, end + across, start + across])
+        x, y, w, h = cv2.boundingRect(mask := _shrink(_fill([corners], size)))
+        mask, place = mask[y : y + h, x : x + w], image[y : y + h, x : x + w]
+        place[:] = _blend(place, rng.randint(0, 256, 3), mask)
     return image
 
 
@@ -180,8 +212,7 @@ def _paint(rng: np.random.RandomState, image: NDArray[np.uint8], mask: NDArray[n
     fill = np.zeros(place.shape) + colour
     if rng.uniform() < 0.3:
         fill += _stripes(rng, w, h)[..., None] * rng.uniform(-35, 35, 3)
-    alpha = mask[..., None] * (rng.uniform(0.8, 1.0) / 255)
-    place[:] = _to_bytes(place * (1 - alpha) + fill * alpha)
+    place[:] = _blend(place, fill, mask * rng.uniform(0.8, 1.0))
 
 
 def _camera(rng: np.random.RandomState, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -196,6 +227,12 @@ def _camera(rng: np.random.RandomState, image: NDArray[np.uint8]) -> NDArray[np.
     reach = rng.uniform(0, 20)
     noise = rng.uniform(-reach, reach, image.shape)
     return _to_bytes(image + noise)
+
+
+def _blend(image: NDArray[np.uint8], paint: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.uint8]:
+    """Lay `paint` over an image where `mask`, 0 to 255, says so."""
+    alpha = mask[..., None] / 255
+    return _to_bytes(image * (1 - alpha) + paint * alpha)
 
 
 def _to_bytes(values: NDArray[np.float64]) -> NDArray[np.uint8]:

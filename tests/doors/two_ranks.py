@@ -1,0 +1,89 @@
+"""Multi-GPU training without a GPU: Ultralytics' own launch, with two real ranks on gloo and the CPU.
+
+Ultralytics writes the script and starts it under torchrun, as for two GPUs. In the ranks four things are replaced, for
+Ultralytics offers no choice: the process group is gloo's, the number of ranks is 2, the model is wrapped without device
+numbers, and the validation of best.pt after the last epoch is left out, for it asks for the current CUDA device. The
+replacement stands in a `sitecustomize` module that knows nothing of yolo_cot, so whether the ranks know the blocks
+depends on the script alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.doors import tiny
+from tests.processes import environment, python
+
+RANK = """
+import os, sys
+
+def on_cpu(trainer):
+    import torch
+    from torch import distributed
+    parallel = torch.nn.parallel
+
+    class OnCPU(parallel.DistributedDataParallel):
+        def __init__(self, module, device_ids=None, **more):
+            super().__init__(module, **more)
+
+    parallel.DistributedDataParallel = OnCPU
+    start = trainer.BaseTrainer.__init__
+
+    def init(self, *args, **kwargs):
+        start(self, *args, **kwargs)
+        self.world_size = 2
+
+    def setup(self):
+        distributed.init_process_group("gloo", rank=int(os.environ["RANK"]), world_size=2)
+        print("rank", distributed.get_rank(), "of", distributed.get_world_size(), "on", distributed.get_backend())
+
+    trainer.BaseTrainer.__init__, trainer.BaseTrainer._setup_ddp = init, setup
+    trainer.BaseTrainer.final_eval = lambda self: None
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != "ultralytics.engine.trainer":
+            return None
+        sys.meta_path.remove(self)
+        from importlib.util import find_spec
+        spec = find_spec(name)
+        load = spec.loader.exec_module
+        def patched(module):
+            load(module)
+            on_cpu(module)
+        spec.loader.exec_module = patched
+        return spec
+
+if "LOCAL_RANK" in os.environ:
+    sys.meta_path.insert(0, Finder())
+"""
+
+PARENT = """
+import sys
+import yolo_cot
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils import dist
+if {hooked} is False:
+    dist.generate_ddp_file = dist.generate_ddp_file.__wrapped__
+overrides = dict(model={model!r}, data={data!r}, epochs=1, imgsz=64, batch=4, device="cpu", workers=0, plots=False,
+                 amp=False, project={project!r}, name="t", exist_ok=True, val=True)
+trainer = DetectionTrainer(overrides=overrides)
+trainer.ddp, trainer.world_size = True, 2
+trainer.train()
+"""
+
+
+def train(folder: Path, model: str, hooked: bool = True) -> subprocess.CompletedProcess:
+    """Train a model on two ranks for one epoch; with `hooked` False, without our hook in the parent.
+
+    Returns:
+        The finished parent, whatever its status; its output holds what the ranks printed.
+    """
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text(RANK)
+    data = tiny.data(folder / "d")
+    code = PARENT.format(hooked=hooked, model=model, data=str(data), project=str(folder / "runs"))
+    path = os.pathsep.join([str(folder / "site"), environment()["PYTHONPATH"]])
+    return python(code, cwd=folder, status=None, PYTHONPATH=path)

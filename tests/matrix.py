@@ -1,0 +1,98 @@
+"""Run the version contract against many releases of Ultralytics, side by side, and print a table.
+
+    python tests/matrix.py                       the releases that the declared range rests on
+    python tests/matrix.py 8.3.200 8.4.0         these releases
+    python tests/matrix.py --full 8.4.0          and, for 8.4.0, training, predict, ONNX export, tuning and two ranks
+    python tests/matrix.py --wheels folder       keep the downloaded wheels there, and take those that are there
+
+Each release is a wheel from the package index, unpacked into a folder that stands in front of the environment in
+PYTHONPATH; the environment itself, with its own Ultralytics, stays as it is. Exit status 1 if any release fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+_OLDER = ["8.3.200", "8.3.210", "8.3.220", "8.3.230", "8.3.240", "8.3.253"]
+_NEWER = ["8.4.0", "8.4.10", "8.4.25", "8.4.50", "8.4.75", "8.4.100", "8.4.125", "8.4.150", "8.4.175", "8.4.190"]
+RELEASES = [*_OLDER, *_NEWER]
+# Releases before 8.3.220 do not export through torch 2.9 or later, whatever the model.
+FULL = ("8.3.220", "8.4.100", "8.4.190")
+
+
+def unpack(release: str, wheels: Path, folder: Path) -> Path:
+    """Download the wheel of a release, and of cloudpickle, which some need and do not declare; unpack them."""
+    target = folder / release
+    for wanted in (f"ultralytics=={release}", "cloudpickle==3.1.2"):
+        name, version = wanted.split("==")
+        found = list(wheels.glob(f"{name}-{version}-*.whl"))
+        if not found:
+            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(wheels), wanted]
+            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+            found = list(wheels.glob(f"{name}-{version}-*.whl"))
+        with zipfile.ZipFile(found[0]) as archive:
+            archive.extractall(target)
+    return target
+
+
+def contract(place: Path, full: bool) -> tuple[bool, str, float]:
+    """Run the contract with the Ultralytics of a folder; returns whether it held, its output and its seconds."""
+    start = time.time()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.doors.contract", *(["--full"] if full else [])],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(place), str(ROOT)]),
+            "OMP_NUM_THREADS": "1",
+            "YOLO_OFFLINE": "true",
+            "YOLO_AUTOINSTALL": "false",
+        },
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode == 0, done.stdout + done.stderr, time.time() - start
+
+
+def main() -> int:
+    """Print the table; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("releases", nargs="*", default=RELEASES)
+    parser.add_argument("--full", nargs="*", default=FULL, metavar="RELEASE")
+    parser.add_argument("--wheels", type=Path)
+    options = parser.parse_args()
+    table = Table(title="Ultralytics releases")
+    for column in ("release", "contract", "train, predict, export, tune, two ranks", "seconds", "last line"):
+        table.add_column(column)
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        wheels = options.wheels or Path(folder) / "wheels"
+        wheels.mkdir(parents=True, exist_ok=True)
+        for release in options.releases:
+            full = release in options.full
+            held, output, seconds = contract(unpack(release, wheels, Path(folder) / "unpacked"), full)
+            used = f"ultralytics {release}," in output
+            failed += not (held and used)
+            last = output.strip().splitlines()[-1][:80] if not held else "" if used else "another release was imported"
+            word = "holds" if held and used else "FAILS"
+            table.add_row(release, word, word if full else "-", f"{seconds:.0f}", last)
+            print(f"{release:8} {word} {last}", flush=True)
+            if not held:
+                print(output[-3000:])
+    Console().print(table)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""The whole way in one call: train, validate, draw detections, export to ONNX and check the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ultralytics import YOLO
+from ultralytics.utils import LOGGER
+
+from yolo_cot.paths import data_dir
+from yolo_cot.tools.contact_sheet import draw_detections
+from yolo_cot.tools.onnx_check import compare
+
+MODEL = "yolo11n-cot.yaml"
+DATA = "shapes.yaml"
+
+# What learns the embedded set from scratch in a few minutes on two CPU cores: small pictures, an optimiser step for
+# every eight of them, and no augmentation that makes them harder than they are.
+RECIPE: Mapping[str, Any] = {
+    "epochs": 8,
+    "imgsz": 128,
+    "batch": 8,
+    "nbs": 8,
+    "optimizer": "AdamW",
+    "lr0": 0.004,
+    "momentum": 0.9,
+    "warmup_epochs": 0.5,
+    "cls": 1.0,
+    "mosaic": 0.0,
+    "scale": 0.2,
+    "hsv_h": 0.0,
+    "hsv_s": 0.0,
+    "hsv_v": 0.0,
+    "amp": False,
+    "workers": 0,
+}
+
+
+@dataclass
+class Outcome:
+    """What came out.
+
+    Attributes:
+        weights: the best checkpoint.
+        picture: detections on pictures of the split.
+        split: the split that `map50` and `map` were measured on.
+        images: how many pictures it holds.
+        map50: mean average precision at IoU 0.5.
+        map: mean average precision over IoU 0.5 to 0.95.
+        onnx: the exported file, or None if packages for it are missing.
+        error: largest difference of the ONNX file's output to PyTorch's, relative to the largest value.
+        missing: the packages that are not installed.
+    """
+
+    weights: Path
+    picture: Path
+    split: str
+    images: int
+    map50: float
+    map: float
+    onnx: Path | None
+    error: float
+    missing: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Where everything is, in four lines."""
+        exported = f"{self.onnx} (standard operators only, within {self.error:.1e} of PyTorch)"
+        if self.missing:
+            exported = (
+                f'not written: {", ".join(self.missing)} not installed. Run  pip install "yolo-cot[export]"  and then'
+                f"  yolo-cot export model={self.weights} format=onnx"
+            )
+        return (
+            f"Weights   {self.weights}\n"
+            f"Accuracy  mAP50 {self.map50:.3f}, mAP50-95 {self.map:.3f} on {self.images} pictures ({self.split})\n"
+            f"Picture   {self.picture}\n"
+            f"ONNX      {exported}"
+        )
+
+
+def arguments(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete what the user gave: our model and data set by default, and for our data set the recipe that suits it.
+
+    Any other data set is trained with Ultralytics' own defaults.
+
+    Raises:
+        ValueError: saving is switched off, so that nothing could be validated or exported.
+    """
+    given = {"model": MODEL, "data": DATA, **overrides}
+    if given.get("save") is False:
+        raise ValueError("The checkpoint is needed for validation and export; got save=False. Leave save out.")
+    ours = data_dir() / DATA
+    data = Path(str(given["data"]))
+    embedded = data == Path(DATA) if not data.exists() else data.resolve() == ours.resolve()
+    return {**(RECIPE if embedded else {}), **given}
+
+
+def run(overrides: Mapping[str, Any]) -> Outcome:
+    """Train, validate, draw detections, export to ONNX and check the file.
+
+    Everything is written to the run's own folder. Validation takes the test split where the data set has one, for the
+    best epoch was chosen on the other; `split=` overrides it.
+
+    Args:
+        overrides: `model`, `data` and any train argument of Ultralytics.
+
+    Raises:
+        ValueError: a model that is no detector, or an ONNX file that does not hold what it should.
+    """
+    settings = arguments(overrides)
+    missing = tuple(name for name in ("onnx", "onnxruntime", "onnxslim") if find_spec(name) is None)
+    if missing:
+        LOGGER.warning(f"{', '.join(missing)} not installed: training goes ahead, the export to ONNX is left out.")
+    model = YOLO(settings.pop("model"))
+    if model.task != "detect":
+        raise ValueError(
+            f"train_det.py trains detectors; got a model for the task '{model.task}'. "
+            f"Use  yolo-cot {model.task} train  for it."
+        )
+    model.train(**settings)
+    trainer = model.trainer
+    folder = Path(trainer.save_dir)
+
+    split = str(overrides.get("split") or ("test" if trainer.data.get("test") else "val"))
+    best = YOLO(trainer.best if trainer.best.exists() else trainer.last)
+    files: list[str] = []
+    best.add_callback("on_val_end", lambda validator: files.extend(validator.dataloader.dataset.im_files))
+    same = {name: getattr(trainer.args, name) for name in ("data", "imgsz", "workers", "single_cls", "classes")}
+    metrics = best.val(**same, split=split, batch=trainer.batch_size, project=str(folder), name=split, plots=False)
+
+    size, device = trainer.args.imgsz, trainer.device
+    weights = Path(best.ckpt_path)
+    picture = draw_detections(best, files[:12], folder / "detections.jpg", imgsz=size, device=device)
+    onnx, error = None, float("nan")
+    if not missing:
+        onnx = Path(YOLO(weights).export(format="onnx", imgsz=size, device="cpu"))
+        error = compare(onnx, weights, files[0], size)
+    map50, mean = float(metrics.box.map50), float(metrics.box.map)
+    return Outcome(weights, picture, split, len(files), map50, mean, onnx, error, missing)
