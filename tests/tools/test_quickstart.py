@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +29,7 @@ from yolo_cot.tools.shapes_scene import CLASSES
 SHORT = {"epochs": 1, "imgsz": 64, "batch": 4, "workers": 0, "device": "cpu", "plots": False}
 
 
-def train_det(folder, *words):
+def train_det(folder, *words, timeout=300):
     """Run the script from a folder of its own, as a user does."""
     return subprocess.run(
         [sys.executable, str(ROOT / "train_det.py"), *words],
@@ -35,7 +37,7 @@ def train_det(folder, *words):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
 
 
@@ -102,6 +104,24 @@ def test_a_wrong_argument_ends_in_one_clear_sentence(tmp_path):
 def test_what_cannot_be_trained_is_said_at_once(overrides, error, message):
     with pytest.raises(error, match=message):
         quickstart.run(overrides)
+
+
+@pytest.mark.slow
+def test_without_arguments_the_embedded_set_is_learnt_within_five_minutes_of_one_core(tmp_path, monkeypatch):
+    # Settings of its own, so that the data set is drawn below this folder and nowhere else.
+    (tmp_path / "settings" / "Ultralytics").mkdir(parents=True)
+    font = Path(os.environ["YOLO_CONFIG_DIR"]) / "Ultralytics" / "Arial.ttf"
+    shutil.copy(font, tmp_path / "settings" / "Ultralytics")
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path / "settings"))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = train_det(tmp_path, timeout=1800)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert (
+        float(re.search(r"^Accuracy  mAP50 ([\d.]+), .* on 100 pictures \(test\)", done.stdout, re.MULTILINE)[1]) >= 0.6
+    )
+    # Processor time, which other programs' load changes least.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 300
 
 
 def test_help_is_the_docstring(tmp_path):

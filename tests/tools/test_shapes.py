@@ -14,7 +14,7 @@ from ultralytics.utils import YAML
 from yolo_cot.paths import data_dir
 from yolo_cot.tools import shapes, shapes_scene
 from yolo_cot.tools.shapes import SPLITS, generate, picture
-from yolo_cot.tools.shapes_scene import CLASSES, MIN_VISIBLE, draw, outline
+from yolo_cot.tools.shapes_scene import CLASSES, MIN_INSIDE, MIN_VISIBLE, draw, outline, place
 
 FEW = {"train": 3, "val": 2}
 
@@ -115,6 +115,31 @@ def test_outlines_have_the_area_of_their_shape(name):
     }[name]
     outer, *holes = (cv2.contourArea(contour.astype(np.float32)) for contour in outline(name))
     assert outer - sum(holes) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "name, angle, squeeze, box",
+    [
+        ("ellipse", 0.0, 1.0, (40, 20, 80, 60)),
+        ("ellipse", np.pi / 2, 0.75, (45, 20, 75, 60)),
+        ("triangle", 0.0, 1.0, (50, 40 - 10 * np.sqrt(3), 80, 40 + 10 * np.sqrt(3))),
+        ("rectangle", np.pi / 4, 1.0, (40, 20, 80, 60)),
+        ("cross", np.pi / 2, 1.0, (41, 21, 79, 59)),
+    ],
+)
+def test_boxes_are_where_one_computes_them_by_hand(name, angle, squeeze, box):
+    mask, found = place(name, 20, angle, squeeze, np.array([60.0, 40.0]), 128)
+    assert found == pytest.approx(box, abs=0.25)
+    assert mask[40, 60] == 255
+
+
+def test_a_shape_mostly_outside_the_frame_is_not_placed():
+    # The share of a disc on one side of a line t radii from its centre is 1/2 + (t sqrt(1 - t^2) + asin t) / pi.
+    inside = [0.5 + (t * np.sqrt(1 - t * t) + np.arcsin(t)) / np.pi for t in (0.14, 0.18)]
+    assert inside[0] < MIN_INSIDE < inside[1]
+    assert place("ellipse", 20, 0, 1, np.array([0.14 * 20, 64]), 128) is None
+    _, box = place("ellipse", 20, 0, 1, np.array([0.18 * 20, 64]), 128)
+    assert box == pytest.approx((0, 44, 23.6, 84), abs=0.25)
 
 
 def test_shapes_overlap_but_none_is_mostly_hidden(scenes):

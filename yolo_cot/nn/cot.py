@@ -28,7 +28,10 @@ class PositionSoftmax(nn.Module):
 
     def forward(self, keys: Tensor, attention: Tensor, values: Tensor) -> Tensor:
         """Return keys + softmax(attention over H * W) * values."""
-        return torch.addcmul(keys, attention.flatten(2).softmax(-1).view(values.shape), values)
+        weights = attention.flatten(2).softmax(-1).view(values.shape)
+        if recording():  # some converters know no addcmul
+            return keys + weights * values
+        return torch.addcmul(keys, weights, values)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds per value: half of the softmax's five operations, rounded up to 3, and the multiply-add."""

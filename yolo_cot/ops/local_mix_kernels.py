@@ -237,7 +237,6 @@ def weight_gradient_kernel(
             tap = out + (n * WINDOW_W + j) * plane
             if n < WINDOW_H:
                 tl.store(tap, for_upper.to(out_ptr.dtype.element_ty), mask=owned)
-            if ROWS == 2:
-                if n > 0:
-                    # One row of taps back, one row of pixels down.
-                    tl.store(tap + (width - WINDOW_W * plane), for_lower.to(out_ptr.dtype.element_ty), mask=below)
+            # For the lower pixel this is one row of taps back; it stands one row of pixels down.
+            if ROWS == 2 and n > 0:
+                tl.store(tap + (width - WINDOW_W * plane), for_lower.to(out_ptr.dtype.element_ty), mask=below)

@@ -1,22 +1,20 @@
 """The local mix on a GPU: one Triton kernel forward, one for each gradient.
 
-Two operators, `yolo_cot::window_mix` and `yolo_cot::window_mix_weight_gradient`, hide the launches from `torch.compile`,
-which records them as they are. They take any strides, sum half precisions in float32 and write contiguous results.
+Two operators, `yolo_cot::window_mix` and `yolo_cot::window_mix_weight_gradient`, hide the launches from
+`torch.compile`, which records them as they are. They take any strides, sum half precisions in float32 and write
+contiguous results.
 """
 
 from __future__ import annotations
 
 import os
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .local_mix import Window, differentiable_gradients
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 @torch.compiler.assume_constant_result
@@ -28,7 +26,7 @@ def available() -> bool:
     return _available()
 
 
-@lru_cache(maxsize=1)
+@cache
 def _available() -> bool:
     try:
         import triton
@@ -139,10 +137,12 @@ def mix_plan(image_groups: int, share: int, height: int, width: int, multiproces
     # Rows, most channels, warps. Two rows of 16 channels take 168 registers a thread; more would be spilled.
     choices = ((2, 16, 4), (2, 8, 4), (2, 8, 2), (1, 8, 2), (1, 4, 2), (1, 4, 1))
 
-    plans = (
-        Plan(rows, tile, warps, -(-share // tile), 1, _places(height, width, rows, warps) * -(-share // tile) * image_groups)
-        for rows, warps, tile in ((rows, warps, _tile(share, most)) for rows, most, warps in choices)
-    )
+    plans = []
+    for rows, most, warps in choices:
+        channels = _tile(share, most)
+        tiles = -(-share // channels)
+        programs = _places(height, width, rows, warps) * tiles * image_groups
+        plans.append(Plan(rows, channels, warps, tiles, 1, programs))
     return _first_that_fills(plans, multiprocessors)
 
 
@@ -154,19 +154,16 @@ def gradient_plan(image_groups: int, share: int, height: int, width: int, window
     tiles = -(-share // channels)
     # Rows, warps, parts.
     choices = ((1 if channels == 64 else 2, 4, 1), (1, 4, 1), (1, 4, window), (1, 2, window), (1, 1, window))
-    plans = (
-        Plan(rows, channels, warps, tiles, parts, _places(height, width, rows, warps) * parts * image_groups)
-        for rows, warps, parts in choices
-    )
+    plans = []
+    for rows, warps, parts in choices:
+        programs = _places(height, width, rows, warps) * parts * image_groups
+        plans.append(Plan(rows, channels, warps, tiles, parts, programs))
     return _first_that_fills(plans, multiprocessors)
 
 
-def _first_that_fills(plans: Iterable[Plan], multiprocessors: int) -> Plan:
+def _first_that_fills(plans: list[Plan], multiprocessors: int) -> Plan:
     """The first plan with eight warps for each multiprocessor, or the last one."""
-    for plan in plans:
-        if plan.programs * plan.warps >= 8 * multiprocessors:
-            break
-    return plan
+    return next((plan for plan in plans if plan.programs * plan.warps >= 8 * multiprocessors), plans[-1])
 
 
 def _tile(share: int, most: int) -> int:
@@ -187,7 +184,7 @@ def _multiprocessors(device: torch.device) -> int:
     return _device_multiprocessors(device.index or 0) if device.type == "cuda" else 1
 
 
-@lru_cache(maxsize=None)
+@cache
 def _device_multiprocessors(index: int) -> int:
     return torch.cuda.get_device_properties(index).multi_processor_count
 

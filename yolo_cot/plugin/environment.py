@@ -20,7 +20,8 @@ def line() -> str:
     script = str(Path(startup.__file__).resolve())
     root = str(Path(script).parents[2])
     names = f"{{'__name__': '__yolo_cot_startup__', 'root': {root!a}}}"
-    return f"import os; f = {script!a}; os.path.exists(f) and exec(compile(open(f).read(), f, 'exec'), {names})\n"
+    start = f"f = open({script!a}) if os.path.exists({script!a}) else None"
+    return f"import os; {start}; f and (exec(compile(f.read(), {script!a}, 'exec'), {names}), f.close())\n"
 
 
 def enabled() -> bool:

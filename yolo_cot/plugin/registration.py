@@ -23,11 +23,17 @@ SUPPORTED = ((8, 3, 200), (8, 5, 0))  # from, and below
 _undo: list[Undo] = []
 _waiting: list[Callable[[], Undo | None]] = []
 _lock = threading.RLock()
+_busy = False
 
 
 def installed() -> bool:
     """Whether the blocks are registered."""
     return bool(_undo)
+
+
+def waiting() -> bool:
+    """Whether a hook waits for a module of Ultralytics that is still being imported."""
+    return bool(_waiting) or _busy
 
 
 def install() -> None:
@@ -62,11 +68,21 @@ def uninstall() -> None:
 
 
 def _install_hooks() -> None:
-    """Install what waits; a hook that answers None waits on."""
-    for hook in list(_waiting):
-        if undo := hook():
-            _waiting.remove(hook)
-            _undo.append(undo)
+    """Install what waits; a hook that answers None waits on.
+
+    A hook may import a module whose import sets off another call of `install`: that one changes nothing.
+    """
+    global _busy
+    if _busy:
+        return
+    _busy = True
+    try:
+        for hook in list(_waiting):
+            if undo := hook():
+                _undo.append(undo)
+                _waiting.remove(hook)
+    finally:
+        _busy = False
 
 
 def refusal() -> str:

@@ -6,35 +6,40 @@ the standard library alone. A Python that never imports Ultralytics only gets on
 
 import sys
 
-# The blocks are registered after the first; after the second so is what belongs to the class that it defines, for the
-# first may be imported while the second is still on its way.
-AWAITED = ("ultralytics.nn.tasks", "ultralytics.engine.model")
+AWAITED = "ultralytics.nn.tasks"
 
 
 class Finder:
-    """Waits for two imports and registers the blocks as soon as each module has been executed; then it is gone."""
+    """Registers the blocks as soon as Ultralytics' model builder has been executed; gone when nothing is left to do.
+
+    The builder may be imported while other modules of Ultralytics are still on their way; what belongs to those is
+    registered as each is done.
+    """
 
     def __init__(self, root):
         self.root = root
-        self.awaited = set(AWAITED)
+        self.asking = self.started = False
 
     def find_spec(self, name, path=None, target=None):
-        """Answer for an awaited module alone: the spec that others find, with a loader that registers afterwards."""
-        if name not in self.awaited:
+        """Answer for Ultralytics' modules alone: the spec that others find, with a loader that registers afterwards."""
+        if self.asking or not name.startswith("ultralytics."):
             return None
-        self.awaited.discard(name)
-        if not self.awaited:
-            sys.meta_path.remove(self)
         from importlib.util import find_spec
 
-        spec = find_spec(name)
-        if spec is None or spec.loader is None:
+        self.asking = True
+        try:
+            spec = find_spec(name)
+        finally:
+            self.asking = False
+        if spec is None or not hasattr(spec.loader, "exec_module"):
             return spec
         load = spec.loader.exec_module
 
         def load_and_register(module):
             load(module)
-            register(self.root)
+            self.started = self.started or name == AWAITED
+            if self.started and self in sys.meta_path and register(self.root):
+                sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
 
         setattr(spec.loader, "exec_module", load_and_register)  # noqa: B010  (a method, as type checkers see it)
         return spec
@@ -45,24 +50,28 @@ def register(root):
 
     Args:
         root: folder that holds the package; it goes last in `sys.path`, so it shadows nothing.
+
+    Returns:
+        Whether nothing is left to do.
     """
     if root not in sys.path:
         sys.path.append(root)
     try:
         import yolo_cot
 
+        if not hasattr(yolo_cot, "install"):
+            return False  # the package itself set off this import, and registers when it is done
         yolo_cot.install()
+        from yolo_cot.plugin.registration import waiting
     except ImportError as error:
         print(f"yolo_cot is enabled here and could not register its blocks: {error}", file=sys.stderr)
-    except AttributeError:
-        # The package itself is being imported, and registers when it has been.
-        if hasattr(sys.modules.get("yolo_cot"), "install"):
-            raise
+        return True
+    return not waiting()
 
 
 def wait(root):
     """Put the finder in front of the others, once; nothing if Ultralytics has been imported already."""
-    if AWAITED[0] not in sys.modules and not any(type(finder).__name__ == Finder.__name__ for finder in sys.meta_path):
+    if AWAITED not in sys.modules and not any(type(finder).__name__ == Finder.__name__ for finder in sys.meta_path):
         sys.meta_path.insert(0, Finder(root))
 
 

@@ -49,7 +49,7 @@ def main(overrides: dict[str, object]) -> None:
     options = {**ARGUMENTS, **overrides}
     rounds, device, out = _whole(options, "rounds"), str(options["device"]), Path(str(options["out"]))
     runtimes = _choices(options, "runtime", ["torch", "onnxruntime"])
-    console = Console(width=max(Console().width, 110))
+    console = Console(width=max(Console().width, 130))
     out.mkdir(parents=True, exist_ok=True)
     console.print(f"{machine_name(device)}; torch {torch.__version__}, {torch.get_num_threads()} threads")
     if options["model"]:
@@ -112,8 +112,8 @@ def geometric_mean(values: Sequence[float]) -> float:
 
 def print_rows(console: Console, rows: list[Row]) -> None:
     """Print every size, then the geometric means."""
-    table = Table(title="medians of interleaved runs; memory: peak of forward + backward")
-    for column in ("block", "what", "size", "ours ms", "x faster than published", "in 3x3 convs", "in limits", "memory"):
+    table = Table(title="x published: times faster than it; of 3x3 conv, of limit: our time in theirs; memory: share of published")
+    for column in ("block", "what", "size", "ms", "x published", "of 3x3 conv", "of limit", "memory"):
         table.add_column(column, justify="left" if column in {"block", "what", "size"} else "right", no_wrap=True)
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in sorted(rows, key=lambda r: (r.block, r.what)):

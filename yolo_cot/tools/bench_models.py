@@ -42,14 +42,14 @@ def measure_models(models: list[str], imgsz: int, rounds: int, runtimes: tuple[s
         for name, model in built.items():
             if runtime == "onnxruntime":
                 run = onnx_runner(model, x)
-                with torch.inference_mode():
+                with torch.no_grad():
                     gap = relative_difference(torch.from_numpy(run()[0]), model(x))
                 if not gap < 1e-3:
                     raise ParityError(f"{name}: onnxruntime differs from PyTorch by {gap:.1e}.")
                 functions[name] = run
             else:
                 functions[name] = (lambda model: lambda: model(x))(model)
-        with torch.inference_mode():
+        with torch.no_grad():
             times = interleaved(functions, rounds)
         rows += [ModelRow(name, runtime, times[name], times[name] / times[models[0]]) for name in models]
     return rows

@@ -129,8 +129,9 @@ def run(overrides: Mapping[str, Any]) -> Outcome:
     best = YOLO(trainer.best if trainer.best.exists() else trainer.last)
     files: list[str] = []
     best.add_callback("on_val_end", lambda validator: files.extend(validator.dataloader.dataset.im_files))
-    same = {name: getattr(trainer.args, name) for name in ("data", "imgsz", "workers", "single_cls", "classes")}
-    metrics = best.val(**same, split=split, batch=trainer.batch_size, project=str(folder), name=split, plots=False)
+    same = ("data", "imgsz", "workers", "plots", "single_cls", "classes")
+    like_training = {name: getattr(trainer.args, name) for name in same}
+    metrics = best.val(**like_training, split=split, batch=trainer.batch_size, project=str(folder), name=split)
 
     size, device = trainer.args.imgsz, trainer.device
     weights = Path(best.ckpt_path)

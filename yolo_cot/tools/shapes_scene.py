@@ -98,7 +98,8 @@ def draw(rng: np.random.RandomState, size: int = 128) -> Scene:
         label = rng.randint(len(CLASSES))
         radius = size * math.exp(rng.uniform(math.log(0.045), math.log(0.3)))
         for _ in range(_TRIES):
-            placed = _place(rng, CLASSES[label], radius, size)
+            angle, squeeze, centre = rng.uniform(0, 2 * math.pi), rng.uniform(0.7, 1.0), rng.uniform(0, size, 2)
+            placed = place(CLASSES[label], radius, angle, squeeze, centre, size)
             if placed is None:
                 continue
             mask, box = placed
@@ -118,12 +119,19 @@ def draw(rng: np.random.RandomState, size: int = 128) -> Scene:
     )
 
 
-def _place(
-    rng: np.random.RandomState, name: str, radius: float, size: int
+def place(
+    name: str, radius: float, angle: float, squeeze: float, centre: NDArray[np.float64], size: int
 ) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]] | None:
-    """Mask and box of a shape at a random place and angle, or None if too much of it lies outside the frame."""
-    angle, squeeze = rng.uniform(0, 2 * math.pi), rng.uniform(0.7, 1.0)
-    centre = rng.uniform(0, size, 2)
+    """Mask and box of a shape in a picture, or None if less than `MIN_INSIDE` of its area lies inside the frame.
+
+    Args:
+        name: one of `CLASSES`.
+        radius: of the shape, in pixels.
+        angle: that it is turned by, in radians.
+        squeeze: factor across its axis, before it is turned.
+        centre: x and y in pixels, from the picture's upper left corner.
+        size: side of the picture.
+    """
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     contours = [(c * (1, squeeze)) @ turn * radius + centre for c in outline(name)]
 

@@ -1,0 +1,224 @@
+"""The Triton kernels of the local mix: the definition's values and gradients, on a GPU or under Triton's interpreter.
+
+The interpreter is chosen when Triton is first imported, so on the CPU the tests of the kernels run in a subprocess:
+pytest on this very file with TRITON_INTERPRET=1, started by the first test.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.conftest import ROOT
+from tests.tolerances import PARITY, distance
+from yolo_cot.ops import local_mix_triton
+from yolo_cot.ops.local_mix import Window, local_mix_reference, square, window_mix
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+DEVICE = "cpu" if INTERPRETED else "cuda"
+TOLERANCE = {torch.float64: PARITY, torch.float32: 1e-5, torch.bfloat16: 1e-2, torch.float16: 2e-3}
+KERNELS = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(
+        not local_mix_triton.available(),
+        reason="no CUDA device with Triton; on the CPU these run in a subprocess, under Triton's interpreter",
+    ),
+]
+# (batch, channels, groups, height, width), window, interleaved
+CASES = {
+    "7x5, 3x3, heads": ((2, 6, 2, 7, 5), square(3), False),
+    "7x5, 3x3, interleaved": ((1, 6, 2, 7, 5), square(3), True),
+    "7x5, 5x5, heads": ((1, 4, 2, 7, 5), square(5), False),
+    "6x4, 5x5, interleaved": ((1, 4, 2, 6, 4), square(5), True),
+    "1x1, 1x1": ((1, 4, 1, 1, 1), square(1), False),
+    "1x1, 5x5": ((1, 4, 2, 1, 1), square(5), True),
+    "1x9, 3x3": ((1, 3, 1, 1, 9), square(3), False),
+    "9x1, 3x3": ((1, 3, 3, 9, 1), square(3), True),
+    "more pixels than a program owns": ((1, 2, 1, 19, 15), square(3), False),
+    "channels that fill no tile": ((1, 11, 1, 3, 4), square(3), False),
+    "more channels than a program holds": ((1, 70, 1, 3, 3), square(3), True),
+    "2x3 window up and left": ((1, 4, 2, 5, 4), Window(-1, -2, 2, 3), False),
+    "1x2 window beside the pixel": ((1, 4, 2, 5, 4), Window(0, 1, 1, 2), True),
+    "3x1 window below the map": ((1, 2, 1, 4, 5), Window(3, 0, 3, 1), False),
+}
+
+
+def reference(v: Tensor, weight: Tensor, window: Window, interleaved: bool) -> Tensor:
+    """The definition for a rectangle: the centred square around it, its other taps being zero."""
+    r = max(abs(window.top), abs(window.left), abs(window.top + window.height - 1), abs(window.left + window.width - 1))
+    b, _, h, w = weight.shape
+    taps = weight.reshape(b, -1, window.height, window.width, h, w)
+    full = taps.new_zeros(b, taps.shape[1], 2 * r + 1, 2 * r + 1, h, w)
+    y, x = r + window.top, r + window.left
+    full[:, :, y : y + window.height, x : x + window.width] = taps
+    return local_mix_reference(v, full.reshape(b, -1, h, w), 2 * r + 1, interleaved=interleaved)
+
+
+def inputs(shape: tuple[int, ...], window: Window, dtype: torch.dtype) -> list[Tensor]:
+    """Values, weights and the gradient of the output."""
+    b, c, groups, h, w = shape
+    sizes = (b, c, h, w), (b, groups * window.height * window.width, h, w), (b, c, h, w)
+    return [torch.randn(size, dtype=torch.float64).to(DEVICE, dtype) for size in sizes]
+
+
+def compare(v: Tensor, weight: Tensor, grad: Tensor, window: Window, interleaved: bool) -> None:
+    """Values and gradients, against the definition in float64 on the CPU."""
+    exact = [t.detach().to("cpu", torch.float64) for t in (v, weight, grad)]
+    out = reference(exact[0].requires_grad_(), exact[1].requires_grad_(), window, interleaved)
+    wanted = out, *torch.autograd.grad(out, exact[:2], exact[2])
+    v, weight = v.detach().requires_grad_(), weight.detach().requires_grad_()
+    # What torch.empty returns is filled with NaN, so that nothing is right because it was never written.
+    torch.use_deterministic_algorithms(True)
+    try:
+        out = local_mix_triton.window_mix(v, weight, window, interleaved=interleaved)
+        found = out, *torch.autograd.grad(out, (v, weight), grad)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    for name, got, want in zip(("out", "grad v", "grad weight"), found, wanted):
+        assert got.dtype == v.dtype
+        assert distance(got.detach().cpu(), want.detach()) < TOLERANCE[v.dtype], name
+
+
+@pytest.mark.skipif(INTERPRETED, reason="this is the subprocess")
+@pytest.mark.skipif(not find_spec("triton"), reason="Triton is not installed")
+def test_the_kernels_pass_their_tests_under_the_interpreter():
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert passed
+    assert int(passed[1]) > len(CASES)
+
+
+class TestKernels:
+    pytestmark = KERNELS
+
+    @pytest.mark.parametrize("name", CASES)
+    def test_value_and_gradients_match_the_definition(self, name):
+        shape, window, interleaved = CASES[name]
+        compare(*inputs(shape, window, torch.float64), window, interleaved)
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+    def test_lower_precisions_are_within_their_rounding(self, dtype):
+        compare(*inputs((1, 8, 2, 4, 5), square(3), dtype), square(3), False)
+
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+    def test_half_precisions_are_summed_in_float32(self, dtype):
+        # 2048 + 8 * 1: in either half precision, every single addition would be rounded away.
+        weight = torch.ones(1, 9, 3, 3, dtype=dtype, device=DEVICE)
+        weight[0, 0] = 2048
+        out = local_mix_triton.window_mix(torch.ones(1, 1, 3, 3, dtype=dtype, device=DEVICE), weight, square(3))
+        assert out[0, 0, 1, 1] == torch.tensor(2056.0, dtype=dtype)
+
+    @pytest.mark.parametrize("interleaved", [False, True])
+    @pytest.mark.parametrize("multiprocessors", [1, 1000])
+    def test_every_division_of_the_work_gives_the_same(self, multiprocessors, interleaved, monkeypatch):
+        monkeypatch.setattr(local_mix_triton, "_multiprocessors", lambda device: multiprocessors)
+        compare(*inputs((1, 10, 2, 5, 9), square(3), torch.float64), square(3), interleaved)
+
+    def test_inputs_of_any_strides_are_taken(self):
+        v, weight, grad = inputs((2, 4, 2, 4, 8), square(3), torch.float64)
+        compare(v[..., ::2], weight[..., 1::2], grad[..., ::2], square(3), False)
+        last = [t.to(memory_format=torch.channels_last) for t in (v[..., :3], weight[..., :3], grad[..., :3])]
+        compare(*last, square(3), True)
+
+    def test_only_the_gradients_that_are_asked_for_are_computed(self, monkeypatch):
+        v, weight, _ = inputs((1, 2, 1, 3, 3), square(3), torch.float64)
+        monkeypatch.setattr(local_mix_triton, "gradient_plan", None)
+        local_mix_triton.window_mix(v.requires_grad_(), weight, square(3)).sum().backward()
+        assert v.grad is not None
+        with pytest.raises(TypeError, match="not callable"):
+            local_mix_triton.window_mix(v, weight.requires_grad_(), square(3)).sum().backward()
+
+    @pytest.mark.parametrize("shape", [(0, 4, 2, 3, 3), (2, 4, 2, 0, 3)])
+    def test_an_empty_map_is_empty(self, shape):
+        v, weight, _ = inputs(shape, square(3), torch.float64)
+        out = local_mix_triton.window_mix(v.requires_grad_(), weight.requires_grad_(), square(3))
+        assert out.shape == v.shape
+        out.sum().backward()
+        assert weight.grad.shape == weight.shape
+
+    def test_a_second_derivative_is_right(self):
+        found = []
+        v, weight, grad = inputs((1, 4, 2, 3, 4), square(3), torch.float64)
+        for mix in (local_mix_triton.window_mix, lambda *a: local_mix_reference(*a[:2], 3)):
+            v, weight, grad = [t.detach().requires_grad_() for t in (v, weight, grad)]
+            out = mix(v, weight, square(3)).square()
+            first = torch.autograd.grad(out, (v, weight), grad, create_graph=True)
+            found.append(torch.autograd.grad(sum(t.square().sum() for t in first), (v, weight, grad)))
+        for got, want in zip(*found):
+            assert distance(got, want) < PARITY
+
+    def test_torch_compile_records_the_operators_without_a_break(self):
+        v, weight, grad = inputs((1, 4, 2, 3, 4), square(3), torch.float64)
+        v, weight = v.requires_grad_(), weight.requires_grad_()
+
+        def function(v: Tensor, weight: Tensor) -> Tensor:
+            assert local_mix_triton.available()
+            return local_mix_triton.window_mix(v.sin(), weight, square(3), interleaved=True).cos()
+
+        torch.compiler.reset()
+        found = []
+        for form in (function, torch.compile(function, backend="aot_eager", fullgraph=True)):
+            out = form(v, weight)
+            found.append((out, *torch.autograd.grad(out, (v, weight), grad)))
+        for got, want in zip(*found):
+            assert distance(got, want) < PARITY
+
+    def test_the_operation_takes_the_kernels_on_a_gpu(self, monkeypatch):
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        calls = []
+        kept = local_mix_triton.window_mix
+        monkeypatch.setattr(local_mix_triton, "window_mix", lambda *a, **k: calls.append(a) or kept(*a, **k))
+        # A fake tensor says that it lies on a GPU where there is none.
+        with FakeTensorMode():
+            v, weight = torch.empty(2, 4, 5, 7, device="cuda"), torch.empty(2, 18, 5, 7, device="cuda")
+            assert window_mix(v, weight, square(3)).shape == v.shape
+        assert len(calls) == 1
+
+
+def test_without_triton_the_kernels_are_not_available(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)
+    assert local_mix_triton._available.__wrapped__() is False
+
+
+@pytest.mark.skipif(INTERPRETED, reason="the interpreter compiles nothing")
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_the_kernels_compile_for_a_gpu_without_shared_memory(dtype, tmp_path, monkeypatch):
+    triton = pytest.importorskip("triton", reason="Triton is not installed")
+    if tuple(map(int, triton.__version__.split(".")[:2])) < (3, 3):
+        pytest.skip(f"compiling without a device is another interface in Triton {triton.__version__}; needs 3.3")
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from yolo_cot.ops import local_mix_kernels as kernels
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    window = {"TOP": -2, "LEFT": -2, "WINDOW_H": 5, "WINDOW_W": 5, "INTERLEAVED": False}
+    plans = {
+        kernels.mix_kernel: local_mix_triton.mix_plan(16, 32, 80, 80, 132),
+        kernels.weight_gradient_kernel: local_mix_triton.gradient_plan(16, 32, 80, 80, 5, 132),
+    }
+    for kernel, plan in plans.items():
+        constants = {
+            **window, "ADJOINT": True, "SUM": kernels.sum_type(torch.float32), "TILES": plan.tiles, "WHOLE": True,
+            "PARTS": plan.parts, "ROWS": plan.rows, "CHANNELS": plan.channels, "PIXELS": 32 * plan.warps,
+        }  # fmt: skip
+        constants = {name: value for name, value in constants.items() if name in kernel.arg_names}
+        signature = {name: f"*{dtype}" if name.endswith("_ptr") else "i32" for name in kernel.arg_names}
+        signature |= dict.fromkeys(constants, "constexpr")
+        indices = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
+        source = ASTSource(kernel, signature, constexprs=indices)
+        options = {"num_warps": plan.warps, **kernels.OPTIONS}
+        compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
+        # Shared memory would mean that a sum or a load was spread over threads that then have to exchange it.
+        assert compiled.metadata.shared == 0
