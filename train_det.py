@@ -31,7 +31,7 @@ def main() -> None:
             raise
         sys.exit(f"train_det.py: {error}")
     print(f"\n{outcome}")
-    sys.exit(1 if outcome.missing else 0)
+    sys.exit(1 if outcome.problem else 0)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from yolo_cot.plugin.probe import probe
-from yolo_cot.surgery.files import find_model
+from yolo_cot.surgery.files import find_model, stock_files
 from yolo_cot.surgery.graph import rows_of
 from yolo_cot.surgery.places import levels, resolve
 
@@ -32,6 +32,8 @@ def opened(name: str):
     ],
 )
 def test_levels_are_what_the_neck_and_the_head_read(name, backbone, neck):
+    if name not in {path.name for path in stock_files()}:
+        pytest.skip(f"this Ultralytics has no {name}")
     rows, built = opened(name)
     assert levels("backbone", rows, built) == backbone
     assert levels("neck", rows, built) == neck

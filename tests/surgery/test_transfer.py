@@ -179,9 +179,8 @@ def test_rows_that_are_gone_are_told(said):
 
 def test_a_stock_model_is_loaded_by_ultralytics_function_with_what_came_in(monkeypatch):
     calls = []
-    undo_all = []
     monkeypatch.setattr(tasks.BaseModel, "load", lambda self, weights, verbose=True: calls.append((weights, verbose)))
-    undo_all.append(loading.install())
+    undo = loading.install()
     source = build(config("yolo11.yaml"), "n")
     checkpoint = {"model": source}
     build(config("yolo11-seg.yaml"), "n").load(checkpoint, verbose=False)
@@ -191,7 +190,7 @@ def test_a_stock_model_is_loaded_by_ultralytics_function_with_what_came_in(monke
     assert calls[1] == (same, True)
     same.load(source)
     assert calls[2][0] is not source
-    undo_all.pop()()
+    undo()
 
 
 def test_installing_can_be_undone_by_identity():

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn import tasks
 
+from yolo_cot.plugin.probe import class_state
+
 IMAGE = -1
 
 
@@ -24,15 +26,14 @@ def trace(config: dict[str, Any], scale: str = "") -> tuple[list[list[int]], lis
         it got.
     """
     config = copy.deepcopy(config)
-    if config.get("scales"):
-        config["scale"] = scale or next(iter(config["scales"]))
+    config["scale"] = scale or next(iter(config.get("scales") or [""]))
     for row in [*config["backbone"], *config["head"]]:
         if row[2] == "TorchVision":
             row[3][2:3] = [None]
     world = any(row[2] in ("C2fAttn", "WorldDetect") for row in [*config["backbone"], *config["head"]])
     model = (tasks.WorldModel if world else tasks.BaseModel).__new__(tasks.WorldModel if world else tasks.BaseModel)
     nn.Module.__init__(model)
-    with torch.device("meta"), torch.no_grad():
+    with torch.device("meta"), torch.no_grad(), class_state(config["head"][-1][2]):
         model.model, model.save = tasks.parse_model(config, 3, verbose=False)
         model.txt_feats = torch.empty(1, 80, 512)
         model.eval()

@@ -54,7 +54,7 @@ def ran(tmp_path_factory):
     """The script's own run, in a working directory that is not the checkout's."""
     folder = tmp_path_factory.mktemp("work")
     file = data_yaml(folder, train=8, val=4, test=5)
-    words = [f"{key}={value}" for key, value in SHORT.items()]
+    words = [f"{key}={value}" for key, value in {**SHORT, "split": "test"}.items()]
     return folder, train_det(folder, f"data={file}", *words, f"project={folder}/runs", "name=mine")
 
 
@@ -85,7 +85,8 @@ def test_the_script_trains_our_model_unless_told_otherwise(ran):
 def test_a_wrong_argument_ends_in_one_clear_sentence(tmp_path):
     done = train_det(tmp_path, "epoch=1")
     assert done.returncode == 1
-    assert re.search(r"^train_det\.py: .*'epoch' is not a valid YOLO argument", done.stderr, re.MULTILINE | re.DOTALL)
+    plain = re.sub(r"\x1b\[\d+m", "", done.stderr)
+    assert re.search(r"^train_det\.py: .*'epoch' is not a valid YOLO argument", plain, re.MULTILINE | re.DOTALL)
     assert "Traceback" not in done.stderr
 
 
@@ -150,9 +151,21 @@ def test_without_onnx_the_training_is_kept_and_the_message_says_what_to_install(
     assert outcome.weights.is_file()
     assert outcome.picture.is_file()
     assert (outcome.split, outcome.images) == ("val", 4)
-    assert outcome.onnx is None
-    assert outcome.missing == ("onnxruntime",)
-    assert 'onnxruntime not installed. Run  pip install "yolo-cot[export]"' in str(outcome)
+    assert not outcome.onnx.exists()
+    assert 'onnxruntime is not installed. Run  pip install "yolo-cot[export]"' in str(outcome)
+    assert f"yolo-cot export model={outcome.weights} format=onnx imgsz=32" in str(outcome)
+
+
+def test_an_export_that_fails_is_told_after_where_the_weights_are(tmp_path, monkeypatch):
+    def fail(*args):
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(quickstart, "compare", fail)
+    file = data_yaml(tmp_path, train=4)
+    outcome = quickstart.run({**SHORT, "data": str(file), "project": str(tmp_path / "runs"), "imgsz": 32})
+    assert outcome.weights.is_file()
+    assert str(outcome).startswith(f"Weights   {outcome.weights}\n")
+    assert str(outcome).endswith("\nONNX      failed: RuntimeError: no such operator")
 
 
 def test_an_onnx_file_that_differs_from_its_checkpoint_is_refused(ran, tmp_path):

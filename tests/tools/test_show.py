@@ -6,14 +6,15 @@ import re
 from itertools import pairwise
 
 import pytest
+import thop
 import torch
 import yaml
-from ultralytics.utils.torch_utils import get_flops, get_num_params
+from ultralytics.utils.torch_utils import get_num_params
 
 from tests.processes import YOLO_COT, python
 from yolo_cot.plugin.build import build
 from yolo_cot.surgery import insert
-from yolo_cot.surgery.files import find_model
+from yolo_cot.surgery.files import find_model, stock_files
 from yolo_cot.surgery.graph import rows_of
 from yolo_cot.tools.graph_picture import arrows, columns_of
 from yolo_cot.tools.row_sizes import row_sizes
@@ -36,10 +37,13 @@ def config(name: str) -> dict:
     ],
 )
 def test_rows_add_up_to_what_ultralytics_counts(name):
+    if name.startswith("yolo26") and name not in {path.name for path in stock_files()}:
+        pytest.skip(f"this Ultralytics has no {name}")
     model = build(config(name), "n")
     sizes = row_sizes(model)
     assert sum(s.parameters for s in sizes) == get_num_params(model)
-    assert sum(s.gflops for s in sizes) == pytest.approx(get_flops(model), rel=1e-9)
+    macs, _ = thop.profile(model, [torch.zeros(1, 3, 640, 640)], verbose=False)
+    assert sum(s.gflops for s in sizes) == pytest.approx(macs * 2 / 1e9, rel=1e-9)
 
 
 def test_channels_and_strides_are_those_of_the_run():

@@ -117,12 +117,18 @@ def window_mix_recorded(v: Tensor, weight: Tensor, window: Window, *, interleave
     taps = window.height * window.width
     groups = weight.shape[1] // taps
     tap_major = weight.reshape(b, groups, taps, h * w).transpose(1, 2).reshape(b, taps * groups, h * w)
-    rows = [tap_major[:, i * window.width * groups : (i + 1) * window.width * groups] for i in range(window.height)]
+    size, rows = window.width * groups, []
+    for i in range(window.height):
+        before, after = window.row(i) * w, (window.padding[2] + window.padding[3] - window.row(i)) * w
+        rows.append(F.pad(tap_major[:, i * size : (i + 1) * size], (before, after)))
     return mix_rows(v, rows, groups, window, interleaved=interleaved)
 
 
 def mix_rows(v: Tensor, rows: list[Tensor], groups: int, window: Window, *, interleaved: bool = False) -> Tensor:
-    """The recorded form for weights given by window row: `rows[i]` is (B, window.width * groups, H * W), tap-major.
+    """The recorded form for weights given by window row, aligned with what they multiply.
+
+    `rows[i]` is (B, window.width * groups, padded rows * W), tap-major: its row p holds the weights of the pixel whose
+    window row `i` reads row p of the padded map; rows that no pixel reads hold anything finite.
 
     The map is flattened: one copy per window column is shifted in x, and a shift in y is then an offset into
     contiguous memory. Each window row is summed over the padded height before its y shift, so that slices of whole
@@ -139,9 +145,8 @@ def mix_rows(v: Tensor, rows: list[Tensor], groups: int, window: Window, *, inte
     out = None
     for i, weights in enumerate(rows):
         before = window.row(i) * w
-        spread = F.pad(weights, (before, (top + bottom) * w - before))
         row = None
-        for source, tap in zip(shifted, spread.split(groups, 1)):
+        for source, tap in zip(shifted, weights.split(groups, 1)):
             product = source * tap.reshape(b, *broadcast, length)
             row = product if row is None else row + product
         row = row[:, :, :, before : before + h * w]

@@ -99,7 +99,8 @@ def outlook_recorded(v: Tensor, logits: Tensor, num_heads: int, kernel_size: int
     attention = _softmax(logits.reshape(b, k, k * k, k * num_heads * h * w))
     if dropout:
         attention = F.dropout(attention, dropout)
-    padded = F.pad(attention.reshape(b, k**4 * num_heads, h, w).to(v.dtype), (r, r, r, r))
+    # 3 r rows above and below: the taps then come out aligned with the rows of the values that they multiply.
+    padded = F.pad(attention.reshape(b, k**4 * num_heads, h, w).to(v.dtype), (r, r, 3 * r, 3 * r))
     size = k * k * num_heads
     columns: list[Tensor | None] = [None] * (2 * k - 1)
     for ix in range(k):
@@ -107,15 +108,15 @@ def outlook_recorded(v: Tensor, logits: Tensor, num_heads: int, kernel_size: int
             first, x = (ix * k + jx) * size, 2 * r - ix
             _add(columns, jx - ix + k - 1, padded[:, first : first + size, :, x : x + w])
     # (d_x, j_y, i_y, head) -> (j_y, i_y, d_x, head)
-    span = (h + 2 * r) * w
+    span = (h + 6 * r) * w
     stacked = torch.cat(columns, 1).reshape(b, 2 * k - 1, k * k, num_heads * span).transpose(1, 2)
     stacked = stacked.reshape(b, k * k * (2 * k - 1) * num_heads, span)
     size = (2 * k - 1) * num_heads
     rows: list[Tensor | None] = [None] * (2 * k - 1)
     for jy in range(k):
         for iy in range(k):
-            first, y = (jy * k + iy) * size, (2 * r - iy) * w
-            _add(rows, jy - iy + k - 1, stacked[:, first : first + size, y : y + h * w])
+            first, y = (jy * k + iy) * size, (2 * r - jy) * w
+            _add(rows, jy - iy + k - 1, stacked[:, first : first + size, y : y + (h + 4 * r) * w])
     return mix_rows(v, rows, num_heads, square(2 * k - 1))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from torch import nn
 from ultralytics.nn import tasks
 
+from .probe import class_state
+
 # Heads whose models are of a class of their own; all others go by the task that Ultralytics guesses.
 _BY_HEAD = {
     "RTDETRDecoder": "RTDETRDetectionModel",
@@ -39,8 +41,7 @@ def build(config: dict[str, Any], scale: str = "", name: str = "") -> nn.Module:
         ValueError: a row cannot be built.
     """
     config = copy.deepcopy(config)
-    if config.get("scales"):
-        config["scale"] = scale or next(iter(config["scales"]))
+    config["scale"] = scale or next(iter(config.get("scales") or [""]))
     if name:
         config["yaml_file"] = name
     for row in [*config["backbone"], *config["head"]]:
@@ -48,4 +49,5 @@ def build(config: dict[str, Any], scale: str = "", name: str = "") -> nn.Module:
             row[3][2:3] = [None]  # "DEFAULT" would download weights
     head = config["head"][-1][2]
     cls = getattr(tasks, _BY_HEAD.get(head) or _BY_TASK[tasks.guess_model_task(config)])
-    return cls(config, verbose=False)
+    with class_state(head):
+        return cls(config, verbose=False)

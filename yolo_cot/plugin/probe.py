@@ -105,8 +105,7 @@ def probe(
         One `Probed` per row of backbone + head. Errors are told in it, none is raised.
     """
     settings = {k: v for k, v in model.items() if k not in ("backbone", "head", "yaml_file", "scale")}
-    if settings.get("scales"):
-        settings["scale"] = scale or next(iter(settings["scales"]))
+    settings["scale"] = scale or next(iter(settings.get("scales") or [""]))
     image = Probed(output=torch.empty(1, ch, imgsz, imgsz, device="meta"), imgsz=imgsz)
     done: list[Probed] = []
     for i, row in enumerate([*model["backbone"], *model["head"]]):
@@ -163,7 +162,7 @@ def _build(parse: Callable[..., Any], text: str, shapes: tuple[Any, ...]) -> Pro
         model["backbone"] = [[-1, repeats, name, args]]
         ch = _channels(shapes[0])
     try:
-        with torch.device("meta"), _class_state(name):
+        with torch.device("meta"), class_state(name):
             module = parse(model, ch, verbose=False)[0][-1].eval()
             output = None if is_head(name) else _run(module, [_empty(s) for s in shapes], listed)
     except Exception as error:  # any module may raise anything: the caller reports it beside the row
@@ -174,8 +173,11 @@ def _build(parse: Callable[..., Any], text: str, shapes: tuple[Any, ...]) -> Pro
 
 
 @contextmanager
-def _class_state(name: str) -> Iterator[None]:
-    """Put back what the parser writes into classes while it builds: the default activation, the form of the head."""
+def class_state(name: str) -> Iterator[None]:
+    """Put back what the parser writes into classes while it builds: the default activation, the form of head `name`.
+
+    Older releases of Ultralytics leave the activation of one model to every later one.
+    """
     cls = getattr(tasks, name, None)
     act, legacy = Conv.default_act, vars(cls).get("legacy") if isinstance(cls, type) else None
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import os
 import platform
 from collections.abc import Sequence
 from itertools import product
@@ -28,6 +29,7 @@ ARGUMENTS = {
     "imgsz": 640,
     "rounds": 15,
     "device": "cpu",
+    "threads": os.cpu_count() or 1,
     "out": "runs/bench",
 }
 
@@ -36,7 +38,8 @@ def main(overrides: dict[str, object]) -> None:
     """Measure, print a table, write CSV and a plot.
 
     Args:
-        overrides: `block`, `scale`, `level`, `batch`, `runtime` (comma-separated choices), `rounds`, `device`, `out`;
+        overrides: `block`, `scale`, `level`, `batch`, `runtime` (comma-separated choices), `rounds`, `device`,
+            `threads` (all cores; Ultralytics by itself leaves one free), `out`;
             `model=yolo11n-cot.yaml,...` with `imgsz` compares whole models with plain yolo11n instead.
 
     Raises:
@@ -48,6 +51,7 @@ def main(overrides: dict[str, object]) -> None:
         raise ValueError(f"yolo-cot bench takes {', '.join(ARGUMENTS)}; got {', '.join(sorted(unknown))}.")
     options = {**ARGUMENTS, **overrides}
     rounds, device, out = _whole(options, "rounds"), str(options["device"]), Path(str(options["out"]))
+    torch.set_num_threads(_whole(options, "threads"))
     runtimes = _choices(options, "runtime", ["torch", "onnxruntime"])
     console = Console(width=max(Console().width, 130))
     out.mkdir(parents=True, exist_ok=True)
