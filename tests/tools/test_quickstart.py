@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -109,6 +108,7 @@ def test_what_cannot_be_trained_is_said_at_once(overrides, error, message):
 
 @pytest.mark.slow
 def test_without_arguments_the_embedded_set_is_learnt_within_five_minutes_of_one_core(tmp_path, monkeypatch):
+    resource = pytest.importorskip("resource", reason="processor time of a child process is not told on Windows")
     # Settings of its own, so that the data set is drawn below this folder and nowhere else.
     (tmp_path / "settings" / "Ultralytics").mkdir(parents=True)
     font = Path(os.environ["YOLO_CONFIG_DIR"]) / "Ultralytics" / "Arial.ttf"

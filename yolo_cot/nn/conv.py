@@ -57,6 +57,7 @@ class ScaledConv2d(nn.Conv2d):
     def __init__(self, c1: int, c2: int, scale: float):
         super().__init__(c1, c2, 1)
         self.scale = scale
+        self.folded = False
 
     def forward(self, x: Tensor, order: list[int] | None = None) -> Tensor:
         """Apply the convolution with scaled weight and bias; `order` picks the output channels and their order."""
@@ -65,7 +66,7 @@ class ScaledConv2d(nn.Conv2d):
         if order is not None:
             index = torch.tensor(order, device=weight.device)
             weight, bias = weight[index], bias[index]
-        if self.scale != 1:
+        if not self.folded:
             weight, bias = weight * self.scale, bias * self.scale
         return F.conv2d(x, weight, bias)
 
@@ -73,9 +74,10 @@ class ScaledConv2d(nn.Conv2d):
     def fold(self) -> None:
         """Multiply the constant into the parameters for good."""
         assert self.bias is not None
-        self.weight *= self.scale
-        self.bias *= self.scale
-        self.scale = 1.0
+        if not self.folded:
+            self.weight *= self.scale
+            self.bias *= self.scale
+            self.folded = True
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds: c1 for each output value."""

@@ -86,20 +86,13 @@ class CoTAttention(AuthorsKeys, GatedBlock):
 
     def attend(self, x: Tensor) -> Tensor:
         """Add the static context and the dynamic one."""
-        if not self.fused:
-            keys = self.key_embed(x)
-            attention = self.attention_mean(self.attention_embed(torch.cat((keys, x), 1)))
-            return self.mix(keys, attention, self.value_embed(x))
-        if x.device.type == "cpu" and x.shape[0] > 1 and not recording() and not torch.is_grad_enabled():
-            # Image by image the maps stay in the cache, and no batch of them has to be fetched from the system.
-            return torch.cat([self._deployed(image) for image in x.split(1)])
-        return self._deployed(x)
-
-    def _deployed(self, x: Tensor) -> Tensor:
-        """`attend` after `fuse`."""
         keys = self.key_embed(x)
-        values, hidden = self.from_input(x).split((self.c1, self.from_keys.out_channels), 1)
-        attention = self.to_attention((self.from_keys(keys) + hidden).relu())
+        if self.fused:
+            values, hidden = self.from_input(x).split((self.c1, self.from_keys.out_channels), 1)
+            attention = self.to_attention((self.from_keys(keys) + hidden).relu())
+        else:
+            values = self.value_embed(x)
+            attention = self.attention_mean(self.attention_embed(torch.cat((keys, x), 1)))
         return self.mix(keys, attention, values)
 
     @property

@@ -73,6 +73,7 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
     """
 
     authors_keys: ClassVar[dict[str, str]] = {"v_pj.": "v."}
+    large: ClassVar[int] = 1 << 19
 
     def __init__(
         self,
@@ -122,6 +123,11 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
             mixed = self.mix(self.v(x), self.attn(centres))
         y = self.proj(mixed)
         return F.dropout(y, self.proj_drop, self.training) if self.proj_drop else y
+
+    @property
+    def fused(self) -> bool:
+        """Whether `fuse` has been called."""
+        return self.attn.folded
 
     def fuse(self) -> None:
         """Fold the scale of the logits into the attention's weights."""

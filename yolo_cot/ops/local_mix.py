@@ -157,40 +157,53 @@ def mix_rows(v: Tensor, rows: list[Tensor], groups: int, window: Window, *, inte
 class _WindowMix(torch.autograd.Function):
     """The eager form: multiply-adds into one buffer over the flattened map, with gradients written by hand.
 
-    Works image by image, so that the working set stays in the cache, and saves only `v` and `weight`: nothing larger
-    than one image's map times the window's width is ever made.
+    Works image by image and window column by window column, so that the working set stays in the cache; saves only
+    `v` and `weight`, and makes nothing larger than a few copies of one image's map.
     """
 
     @staticmethod
     def forward(ctx, v: Tensor, weight: Tensor, window: Window, interleaved: bool) -> Tensor:
         ctx.save_for_backward(v, weight)
         ctx.window, ctx.interleaved = window, interleaved
-        out = torch.zeros(v.shape, dtype=_accumulator(v), device=v.device)
+        out = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
         for n in range(v.shape[0]):
             image = _Image(v[n], weight[n], window, interleaved)
             flat = out[n].view(image.grouped)
-            for source, tap in image.pairs():
-                flat.addcmul_(source, tap)
+            for j in range(window.width):
+                shifted = image.column(j)
+                for i in range(window.height):
+                    if i == j == 0:
+                        torch.mul(image.rows(shifted, i), image.tap(i, j), out=flat)
+                    else:
+                        flat.addcmul_(image.rows(shifted, i), image.tap(i, j))
         return out.to(v.dtype)
 
     @staticmethod
     def backward(ctx, grad_out: Tensor):
         v, weight = ctx.saved_tensors
+        window, interleaved = ctx.window, ctx.interleaved
         if torch.is_grad_enabled():
-            return *differentiable_gradients(v, weight, ctx.window, ctx.interleaved, grad_out), None, None
+            return *differentiable_gradients(v, weight, window, interleaved, grad_out), None, None
         grad_v = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
         grad_weight = torch.empty(weight.shape, dtype=_accumulator(v), device=v.device)
+        left, right, top, bottom = window.padding
+        c, h, w = v.shape[1:]
         for n in range(v.shape[0]):
-            image = _Image(v[n], weight[n], ctx.window, ctx.interleaved)
+            image = _Image(v[n], weight[n], window, interleaved)
             g = grad_out[n].to(grad_v.dtype).contiguous().view(image.grouped)
             product = torch.empty_like(g)
             grad_taps = grad_weight[n].view(image.taps.shape)
-            gradient = image.zeros()
-            for t, ((source, tap), (into, _)) in enumerate(zip(image.pairs(), gradient.pairs())):
-                torch.mul(g, source, out=product)
-                torch.sum(product, 0 if ctx.interleaved else 1, out=grad_taps[:, t])
-                into.addcmul_(g, tap)
-            gradient.fold(out=grad_v[n])
+            grad_padded = g.new_zeros(c, h + top + bottom, w + left + right)
+            for j in range(window.width):
+                shifted = image.column(j)
+                grad_shifted = torch.zeros_like(shifted)
+                for i in range(window.height):
+                    torch.mul(g, image.rows(shifted, i), out=product)
+                    torch.sum(product, image.axis, out=grad_taps[:, i * window.width + j])
+                    image.rows(grad_shifted, i).addcmul_(g, image.tap(i, j))
+                start = window.column(j)
+                grad_padded[:, :, start : start + w] += grad_shifted.view(c, -1, w)
+            grad_v[n] = grad_padded[:, top : top + h, left : left + w]
         return grad_v.to(v.dtype), grad_weight.to(weight.dtype), None, None
 
 
@@ -213,40 +226,29 @@ def _accumulator(v: Tensor) -> torch.dtype:
 
 
 class _Image:
-    """One image's values as flat x-shifted copies, one per window column, with its taps ready to broadcast."""
+    """One image's padded values and its taps, in the layout of the eager form: channels by group, pixels flattened."""
 
     def __init__(self, v: Tensor, weight: Tensor, window: Window, interleaved: bool):
         c, self.h, self.w = v.shape
         groups = weight.shape[0] // (window.height * window.width)
-        lead = (c // groups, groups) if interleaved else (groups, c // groups)
         dtype = _accumulator(v)
-        padded = F.pad(v.to(dtype), window.padding)
-        columns = [window.column(j) for j in range(window.width)]
-        self.shifted = [padded[:, :, j : j + self.w].reshape(*lead, -1) for j in columns]
+        self.lead = (c // groups, groups) if interleaved else (groups, c // groups)
+        self.grouped = (*self.lead, self.h * self.w)
+        self.axis = 0 if interleaved else 1  # the axis of a group's channels, over which its taps are shared
+        self.window = window
+        self.padded = F.pad(v.to(dtype), window.padding)
         self.taps = weight.to(dtype).reshape(groups, -1, self.h * self.w)
-        self.window, self.axis, self.grouped = window, 0 if interleaved else 1, (*lead, self.h * self.w)
 
-    def zeros(self) -> _Image:
-        """The same layout filled with zeros, to collect the gradient of `v`."""
-        other = object.__new__(_Image)
-        other.__dict__.update(self.__dict__, shifted=[torch.zeros_like(s) for s in self.shifted])
-        return other
+    def column(self, j: int) -> Tensor:
+        """The values that the window's column `j` reads: shifted in x, so that a shift in y is a flat offset."""
+        start = self.window.column(j)
+        return self.padded[:, :, start : start + self.w].reshape(*self.lead, -1)
 
-    def pairs(self):
-        """Yield, tap by tap, what the tap reads and its weight."""
-        n = self.h * self.w
-        for i in range(self.window.height):
-            offset = self.window.row(i) * self.w
-            for j in range(self.window.width):
-                tap = self.taps[:, i * self.window.width + j].unsqueeze(self.axis)
-                yield self.shifted[j][..., offset : offset + n], tap
+    def rows(self, shifted: Tensor, i: int) -> Tensor:
+        """What the window's row `i` reads of such a copy, as a view."""
+        offset = self.window.row(i) * self.w
+        return shifted[..., offset : offset + self.h * self.w]
 
-    def fold(self, out: Tensor) -> None:
-        """Add the copies back where they were read from: the adjoint of making them."""
-        c = out.shape[0]
-        left, right, top, bottom = self.window.padding
-        padded = out.new_zeros(c, self.h + top + bottom, self.w + left + right)
-        for j, piece in enumerate(self.shifted):
-            start = self.window.column(j)
-            padded[:, :, start : start + self.w] += piece.view(c, -1, self.w)
-        out.copy_(padded[:, top : top + self.h, left : left + self.w])
+    def tap(self, i: int, j: int) -> Tensor:
+        """Weights of row `i`, column `j` of every pixel's window, ready to broadcast over the group's channels."""
+        return self.taps[:, i * self.window.width + j].unsqueeze(self.axis)

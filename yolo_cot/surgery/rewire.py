@@ -10,7 +10,7 @@ from .text import ModelText
 
 
 def rewire(
-    source: ModelText, rows: Sequence[Row], new: Mapping[Place, str]
+    source: ModelText, rows: Sequence[Row], new: Mapping[Place, Sequence[str]]
 ) -> tuple[list[int], dict[Place, list[int]]]:
     """Edit `source` so that the new rows stand at their places and every row reads what it should.
 

@@ -46,14 +46,14 @@ def draw(
     axes.set_axis_off()
     for points in arrows(rows, columns):
         axes.plot(*zip(*points), lw=0.9, color=INK, zorder=1)
-        ends = {"shrinkA": 0, "shrinkB": 0, "arrowstyle": "-|>", "mutation_scale": 8}
-        axes.add_patch(FancyArrowPatch(*points[-2:], lw=0, color=INK, zorder=1, **ends))
+        head = FancyArrowPatch(*points[-2:], arrowstyle="-|>", mutation_scale=8, shrinkA=0, shrinkB=0, lw=0, color=INK)
+        axes.add_patch(head)
     for row, size in zip(rows, sizes):
         x, y = COLUMN * columns[row.index], row.index
         ours = row.module in BLOCKS or row.index in (inserted or ())
-        style = {"fc": OURS if ours else COLOURS[row.part], "ec": INK, "lw": 0.8}
-        corner = (x - WIDTH / 2, y - HEIGHT / 2)
-        axes.add_patch(FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle="round,pad=0,rounding_size=0.1", **style))
+        colour = OURS if ours else COLOURS[row.part]
+        corner, form = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0,rounding_size=0.1"
+        axes.add_patch(FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=form, fc=colour, ec=INK, lw=0.8))
         channels = "" if size.channels is None else f"  {size.channels}"
         axes.text(x, y, f"{row.index} {row.module}{channels}", ha="center", va="center", fontsize=8)
     for column, name in _names(columns, sizes).items():

@@ -19,7 +19,8 @@ MODEL = "yolo11n-cot.yaml"
 DATA = "shapes.yaml"
 
 # What learns the embedded set from scratch in a few minutes on two CPU cores: small pictures, an optimiser step for
-# every eight of them, and no augmentation that makes them harder than they are. The best epoch is chosen on `val`: measure on `test`.
+# every eight of them, and no augmentation that makes them harder than they are. The best epoch is chosen on
+# `val`, so the result is measured on `test`.
 RECIPE: Mapping[str, Any] = {
     "epochs": 8,
     "imgsz": 128,
