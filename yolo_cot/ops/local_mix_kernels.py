@@ -226,7 +226,7 @@ def weight_gradient_kernel(
                 for_upper = tl.zeros((1, PIXELS), dtype=SUM)
                 for_lower = tl.zeros((1, PIXELS), dtype=SUM)
                 for tile in range(TILES):
-                    skip = (tile * CHANNELS * step).to(tl.int64) * plane
+                    skip = tile * CHANNELS * step * plane.to(tl.int64)
                     present = channel < share - tile * CHANNELS
                     value = tl.load(values + skip + (LEFT + j), mask=there & present, other=0).to(SUM)
                     upper = tl.load(grad + skip + own, mask=owned & present, other=0).to(SUM)
