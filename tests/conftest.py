@@ -13,6 +13,8 @@ os.environ["YOLO_CONFIG_DIR"] = str(_SETTINGS)
 os.environ.setdefault("YOLO_OFFLINE", "true")
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Tiny tensors gain nothing from threads, and processes that share the cores lose much to them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import matplotlib  # noqa: E402
 import pytest  # noqa: E402

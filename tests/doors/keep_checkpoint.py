@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 import ultralytics
+
 import yolo_cot
 from tests.doors import tiny
 

@@ -1,10 +1,11 @@
-"""Bad input to predict and train: a clear message and a status that is not 0, or the other inputs are still worked on."""
+"""Bad input to predict and train: a clear message and a status that is not 0, or the other inputs still worked on."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 import pytest
+
 from tests.doors import tiny
 from tests.doors.test_checkpoints import KEPT
 from tests.processes import YOLO, YOLO_COT, python
@@ -25,8 +26,9 @@ def pictures(tmp_path_factory):
     (mixed / "e.png").write_bytes((folder / "images" / "1.png").read_bytes())
     (folder / "empty").mkdir()
     writer = cv2.VideoWriter(str(folder / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 5, (64, 64))
-    for value in range(12):
-        writer.write(np.full((64, 64, 3), 20 * value, np.uint8))
+    random = np.random.default_rng(0)
+    for _ in range(30):
+        writer.write(random.integers(0, 255, (64, 64, 3), dtype=np.uint8))
     writer.release()
     video = (folder / "v.avi").read_bytes()
     (folder / "cut.avi").write_bytes(video[: len(video) * 2 // 3])
@@ -35,7 +37,15 @@ def pictures(tmp_path_factory):
 
 
 def predict(source, out, status=0, model=KEPT):
-    words = [f"model={model}", f"source={source}", "imgsz=64", "device=cpu", f"project={out}", "name=p", "exist_ok=True"]
+    words = [
+        f"model={model}",
+        f"source={source}",
+        "imgsz=64",
+        "device=cpu",
+        f"project={out}",
+        "name=p",
+        "exist_ok=True",
+    ]
     done = python(YOLO, "detect", "predict", *words, cwd=out, status=status)
     return done.stdout + done.stderr
 
@@ -49,7 +59,7 @@ def test_the_readable_images_of_a_folder_are_still_predicted(pictures, tmp_path)
 
 def test_the_readable_part_of_a_truncated_video_is_predicted(pictures, tmp_path):
     said = predict(pictures / "cut.avi", tmp_path)
-    assert "frame 1/" in said
+    assert "frame 10/" in said
     assert list((tmp_path / "p").iterdir())
 
 
@@ -82,7 +92,9 @@ def test_weights_that_are_none_end_with_a_message(pictures, tmp_path, content, m
 
 def test_our_command_tells_bad_weights_in_one_line(pictures, tmp_path):
     (tmp_path / "w.pt").write_bytes(b"")
-    done = python(YOLO_COT, "detect", "predict", f"model={tmp_path / 'w.pt'}", f"source={pictures / 'images'}", status=1)
+    done = python(
+        YOLO_COT, "detect", "predict", f"model={tmp_path / 'w.pt'}", f"source={pictures / 'images'}", status=1
+    )
     assert "w.pt" in done.stderr
 
 
@@ -97,8 +109,8 @@ def train(folder, data, status):
     [
         ("7 0.5 0.5 0.2 0.2", "label class 7|Label class 7|class index|Label class index"),
         ("0 1.5 0.5 0.2 0.2", "non-normalized or out of bounds"),
-        ("0 0.5 0.5", "labels require 5 columns"),
-        ("zero 0.5 0.5 0.2 0.2", "could not convert|ignoring corrupt"),
+        pytest.param("0 0.5 0.5", "labels require 5 columns", marks=pytest.mark.slow),
+        pytest.param("zero 0.5 0.5 0.2 0.2", "could not convert|ignoring corrupt", marks=pytest.mark.slow),
     ],
 )
 def test_a_label_out_of_range_is_named_and_the_other_images_are_trained_on(tmp_path, line, message):
@@ -112,6 +124,7 @@ def test_a_label_out_of_range_is_named_and_the_other_images_are_trained_on(tmp_p
     assert (tmp_path / "runs/t/weights/last.pt").is_file()
 
 
+@pytest.mark.slow
 def test_training_on_labels_that_are_all_wrong_ends_with_a_message(tmp_path):
     data = tiny.data(tmp_path / "d")
     for file in (tmp_path / "d" / "train" / "labels").iterdir():
@@ -120,6 +133,7 @@ def test_training_on_labels_that_are_all_wrong_ends_with_a_message(tmp_path):
     assert "No valid images found" in said or "ignoring corrupt image/label" in said
 
 
+@pytest.mark.slow
 def test_training_without_images_ends_with_a_message(tmp_path):
     data = tiny.data(tmp_path / "d")
     for file in (tmp_path / "d" / "train" / "images").iterdir():

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from tests.processes import YOLO as PLAIN
-from tests.processes import YOLO_COT, python
 from ultralytics import YOLO
 from ultralytics.nn import tasks
+
+from tests.processes import YOLO as PLAIN
+from tests.processes import YOLO_COT, python
 from yolo_cot.plugin.bundles import read, write
 from yolo_cot.plugin.catalog import BLOCKS
 from yolo_cot.plugin.checkpoints import own_classes
@@ -48,20 +49,30 @@ def test_the_class_paths_of_the_kept_checkpoint_are_those_of_today():
 
     with zipfile.ZipFile(KEPT) as archive:
         text = archive.read(next(n for n in archive.namelist() if n.endswith("data.pkl")))
-    paths = {p for p in (f"{c.__module__}\n{c.__name__}" for c in own_classes())}
+    paths = {f"{c.__module__}\n{c.__name__}" for c in own_classes()}
     named = {word for word in paths if word.encode().replace(b"\n", b" ") in text.replace(b"\n", b" ")}
     assert len(named) >= 4
 
 
 @restricted
-@pytest.mark.parametrize("config", ["yolo11n-cot-outlook", "yolo11n-c3k2cot", "yolo11n-c3k2outlook"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        "yolo11n-cot-outlook",
+        pytest.param("yolo11n-c3k2cot", marks=pytest.mark.slow),
+        pytest.param("yolo11n-c3k2outlook", marks=pytest.mark.slow),
+    ],
+)
 def test_restricted_loading_takes_our_classes(config, tmp_path):
     model = YOLO(f"{config}.yaml").model
     torch.save({"model": model.half(), "train_args": {"task": "detect"}}, tmp_path / "m.pt")
     code = f"import yolo_cot\nfrom ultralytics import YOLO\nprint(YOLO({str(tmp_path / 'm.pt')!r}).model.yaml['nc'])"
     assert python(code, ULTRALYTICS_SAFE_LOAD="1").stdout.strip().endswith("80")
     without = code.replace("import yolo_cot", "import yolo_cot\nyolo_cot.uninstall()")
-    assert "outside the supported Ultralytics checkpoint format" in python(without, status=1, ULTRALYTICS_SAFE_LOAD="1").stderr
+    assert (
+        "outside the supported Ultralytics checkpoint format"
+        in python(without, status=1, ULTRALYTICS_SAFE_LOAD="1").stderr
+    )
 
 
 @restricted
@@ -127,7 +138,9 @@ def test_a_bundle_predicts_validates_trains_and_exports(bundle, tmp_path):
 
     data = tiny.data(tmp_path / "d")
     common = [f"project={tmp_path}", "imgsz=64", "device=cpu", "exist_ok=True"]
-    python(YOLO_COT, "predict", f"model={bundle}", f"source={tmp_path / 'd/val/images'}", *common, "save=True", "name=p")
+    python(
+        YOLO_COT, "predict", f"model={bundle}", f"source={tmp_path / 'd/val/images'}", *common, "save=True", "name=p"
+    )
     assert len(list((tmp_path / "p").iterdir())) == 4
     python(YOLO_COT, "val", f"model={bundle}", f"data={data}", *common, "workers=0", "plots=False")
     done = python(YOLO_COT, "train", f"model={bundle}", *tiny.arguments(tmp_path, data=data))
@@ -158,7 +171,11 @@ def changed(bundle, tmp_path, name, **edits):
     "name, edits, message",
     [
         ("model.yaml", {"activation": "__import__('os').system('true')"}, "has the activation .* which is no layer"),
-        ("model.yaml", {"head": [[-1, 1, "check_requirements", ["x"]]]}, "names 'check_requirements', which is no layer"),
+        (
+            "model.yaml",
+            {"head": [[-1, 1, "check_requirements", ["x"]]]},
+            "names 'check_requirements', which is no layer",
+        ),
         ("model.yaml", {"head": ["x"]}, "names '', which is no layer"),
         ("model.yaml", {"nc": 7}, "The weights of .* do not fit its model.yaml"),
         ("about.yaml", {"task": "run"}, "needs a task of detect"),

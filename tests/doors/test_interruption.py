@@ -10,6 +10,7 @@ import sys
 
 import pytest
 import torch
+
 from tests.doors import tiny
 from tests.processes import environment
 

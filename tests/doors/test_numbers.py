@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.doors import tiny
 from torch import nn
 from ultralytics import YOLO
+
+from tests.doors import tiny
 from yolo_cot.plugin.catalog import BLOCKS
 
 CHANNELS = 32
@@ -21,7 +22,9 @@ def inputs(kind: str, device: str = "cpu") -> torch.Tensor:
     shapes = {"1 x 1": (2, CHANNELS, 1, 1), "batch 1": (1, CHANNELS, 5, 7)}
     x = torch.randn(shapes.get(kind, (2, CHANNELS, 6, 6)), device=device)
     scale = {"1e4": 1e4, "tiny": 1e-6, "zeros": 0.0}.get(kind, 1.0)
-    return torch.full_like(x, 1e4) if kind == "constant 1e4" else torch.ones_like(x) if kind == "constant" else x * scale
+    return (
+        torch.full_like(x, 1e4) if kind == "constant 1e4" else torch.ones_like(x) if kind == "constant" else x * scale
+    )
 
 
 KINDS = ["1e4", "constant", "constant 1e4", "zeros", "tiny", "1 x 1", "batch 1"]

@@ -23,6 +23,7 @@ def test_two_ranks_on_gloo_train_from_a_bare_name(tmp_path):
     assert (tmp_path / "runs/t/weights/last.pt").is_file()
 
 
+@pytest.mark.slow
 @needs_launch
 def test_two_ranks_on_gloo_train_from_a_path(tmp_path):
     done = two_ranks.train(tmp_path, str(tiny.model(tmp_path).with_name("yolo11n-tiny.yaml")))
@@ -30,6 +31,7 @@ def test_two_ranks_on_gloo_train_from_a_path(tmp_path):
     assert (tmp_path / "runs/t/weights/last.pt").is_file()
 
 
+@pytest.mark.slow
 @needs_launch
 def test_without_the_import_in_the_script_the_ranks_do_not_know_the_blocks(tmp_path):
     done = two_ranks.train(tmp_path, str(tiny.model(tmp_path).with_name("yolo11n-tiny.yaml")), hooked=False)
@@ -37,6 +39,7 @@ def test_without_the_import_in_the_script_the_ranks_do_not_know_the_blocks(tmp_p
     assert "KeyError: 'C3k2CoT'" in done.stderr
 
 
+@pytest.mark.slow
 def test_tuning_trains_our_blocks(tmp_path):
     tuning_works(tmp_path)
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.doors import tiny
 from tests.processes import YOLO, YOLO_COT, environment, python
 
@@ -77,7 +78,9 @@ def test_the_line_does_nothing_once_the_package_is_gone(own, tmp_path):
     from yolo_cot.plugin.environment import line
 
     gone = line().replace("startup.py", "no-such-startup.py")
-    assert run(own, f"{gone}\nimport sys; print(len(sys.meta_path))") == run(own, "import sys; print(len(sys.meta_path))")
+    assert run(own, f"{gone}\nimport sys; print(len(sys.meta_path))") == run(
+        own, "import sys; print(len(sys.meta_path))"
+    )
 
 
 def test_an_enabled_python_with_a_refused_ultralytics_says_so_and_stock_models_work():
@@ -88,7 +91,9 @@ def test_an_enabled_python_with_a_refused_ultralytics_says_so_and_stock_models_w
     assert "yolo_cot is enabled here and could not register its blocks: yolo_cot 0.1.0 works with" in done.stderr
 
 
-@pytest.mark.parametrize("first", ["ultralytics.nn.tasks", "ultralytics.data.utils", "ultralytics.models.yolo", "yolo_cot"])
+@pytest.mark.parametrize(
+    "first", ["ultralytics.nn.tasks", "ultralytics.data.utils", "ultralytics.models.yolo", "yolo_cot"]
+)
 def test_the_line_registers_everything_whatever_is_imported_first(first):
     from yolo_cot.plugin.environment import line
 
@@ -101,7 +106,7 @@ def test_an_environment_that_cannot_be_written_is_told(monkeypatch, tmp_path):
     from yolo_cot.tools import disable, enable
 
     monkeypatch.setattr(place, "line_file", lambda: tmp_path / "no" / "such" / "folder" / "x.pth")
-    with pytest.raises(ValueError, match="yolo-cot enable writes one line into .*x.pth, which failed"):
+    with pytest.raises(ValueError, match=r"yolo-cot enable writes one line into .*x\.pth, which failed"):
         enable.main({})
     with pytest.raises(ValueError, match="yolo-cot enable takes no arguments; got model"):
         enable.main({"model": "x"})

@@ -31,9 +31,10 @@ class Finder:
             spec = find_spec(name)
         finally:
             self.asking = False
-        if spec is None or not hasattr(spec.loader, "exec_module"):
+        loader = spec.loader if spec else None
+        if loader is None or not hasattr(loader, "exec_module"):
             return spec
-        load = spec.loader.exec_module
+        load = loader.exec_module
 
         def load_and_register(module):
             load(module)
@@ -41,7 +42,7 @@ class Finder:
             if self.started and self in sys.meta_path and register(self.root):
                 sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
 
-        setattr(spec.loader, "exec_module", load_and_register)  # noqa: B010  (a method, as type checkers see it)
+        setattr(loader, "exec_module", load_and_register)  # noqa: B010  (a method, as type checkers see it)
         return spec
 
 
