@@ -12,11 +12,12 @@ import re
 import pytest
 import torch
 import yaml
-from tests.conftest import ROOT
-from tests.tolerances import EXPORTED, FUSED, distance
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.torch_utils import get_flops, get_num_params
+
+from tests.conftest import ROOT
+from tests.tolerances import EXPORTED, FUSED, distance
 from yolo_cot.paths import config_dir, configs
 from yolo_cot.plugin.catalog import BLOCKS
 
@@ -55,15 +56,19 @@ def without_gradient(model: torch.nn.Module) -> list[str]:
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if parameter.grad is None or not parameter.grad.isfinite().all():
-            missing.append(name)
-        elif not DEAD.search(name) and not parameter.grad.any():
+        if (
+            parameter.grad is None
+            or not parameter.grad.isfinite().all()
+            or (not DEAD.search(name) and not parameter.grad.any())
+        ):
             missing.append(name)
     return missing
 
 
 def test_the_collected_sets_are_what_is_there():
-    assert set(CONFIGS) == {p.stem for p in (ROOT / "cfg").glob("*.yaml")} | {p.stem for p in config_dir().glob("*.yaml")}
+    assert set(CONFIGS) == {p.stem for p in (ROOT / "cfg").glob("*.yaml")} | {
+        p.stem for p in config_dir().glob("*.yaml")
+    }
     assert len(CONFIGS) >= 9
     import yolo_cot.nn
 
@@ -130,7 +135,10 @@ class TestBlock:
         model = DetectionModel(
             {
                 "nc": 1,
-                "backbone": [[-1, 1, "Conv", [64, 3, 2]], [-1, 1, name, [] if BLOCKS[name].counts_as is None else [64]]],
+                "backbone": [
+                    [-1, 1, "Conv", [64, 3, 2]],
+                    [-1, 1, name, [] if BLOCKS[name].counts_as is None else [64]],
+                ],
                 "head": [[[1], 1, "Detect", ["nc"]]],
             },
             verbose=False,
@@ -209,7 +217,8 @@ class TestConfig:
         kept = [n for n in range(len(rows)) if not (inserted and n in ours)]
         mine = model.state_dict()
         fits = sum(
-            mine.get(f"model.{kept[int(key.split('.')[1])]}.{key.split('.', 2)[2]}", torch.empty(0)).shape == value.shape
+            mine.get(f"model.{kept[int(key.split('.')[1])]}.{key.split('.', 2)[2]}", torch.empty(0)).shape
+            == value.shape
             for key, value in stock.state_dict().items()
         )
         figures = re.search(r"(\d+) of (?:the plain model's )?(\d+)", header)

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from yolo_cot.cli import VERBS
 
 
 def yolo_cot(*words: str, cwd: Path, code: int = 0) -> str:
     """Run the command; return stdout and stderr together after checking the exit status."""
-    done = subprocess.run([sys.executable, "-m", "yolo_cot", *words], cwd=cwd, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "yolo_cot", *words], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
     output = done.stdout + done.stderr
     assert done.returncode == code, output
     return output
@@ -49,7 +52,8 @@ def test_a_wrong_argument_ends_with_one_line_and_status_1(words, message, tmp_pa
 
 def test_a_wrong_row_ends_with_one_line_that_names_it(tmp_path):
     (tmp_path / "mine.yaml").write_text(
-        "nc: 2\nbackbone:\n  - [-1, 1, Conv, [16, 3, 2]]\n  - [-1, 1, CoTAtention, []]\nhead:\n  - [[1], 1, Detect, [nc]]\n"
+        "nc: 2\nbackbone:\n  - [-1, 1, Conv, [16, 3, 2]]\n  - [-1, 1, CoTAtention, []]\n"
+        "head:\n  - [[1], 1, Detect, [nc]]\n"
     )
     output = yolo_cot("detect", "train", "model=mine.yaml", "data=coco8.yaml", cwd=tmp_path, code=1)
     assert "mine.yaml row 1 names 'CoTAtention'. Did you mean 'CoTAttention'?" in output
@@ -76,7 +80,16 @@ def test_every_verb_has_a_main():
 
 
 def test_bench_checks_parity_writes_a_table_and_draws_it(tmp_path):
-    words = ["bench", "block=OutlookAttention", "scale=n", "level=P5", "batch=1", "rounds=1", "runtime=torch", "out=out"]
+    words = [
+        "bench",
+        "block=OutlookAttention",
+        "scale=n",
+        "level=P5",
+        "batch=1",
+        "rounds=1",
+        "runtime=torch",
+        "out=out",
+    ]
     output = yolo_cot(*words, cwd=tmp_path)
     assert "geometric mean" in output
     lines = (tmp_path / "out" / "blocks.csv").read_text().splitlines()

@@ -8,10 +8,11 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
-from tests.contract import open_gates
-from tests.tolerances import EXPORTED, distance
 from ultralytics import YOLO
 from ultralytics.utils import ASSETS
+
+from tests.contract import open_gates
+from tests.tolerances import EXPORTED, distance
 
 MODEL = "yolo11n-cot-outlook.yaml"  # has both blocks
 

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "yolo_cot"
@@ -55,7 +56,11 @@ def test_imports_run_one_way(path):
         parts = name.split(".")
         if parts[0] != "yolo_cot":
             continue
-        target = parts[1] if len(parts) > 1 and ((PACKAGE / parts[1]).exists() or (PACKAGE / f"{parts[1]}.py").exists()) else "__init__"
+        target = (
+            parts[1]
+            if len(parts) > 1 and ((PACKAGE / parts[1]).exists() or (PACKAGE / f"{parts[1]}.py").exists())
+            else "__init__"
+        )
         assert target in ALLOWED[room(path)], f"{room(path)} may not import {name}"
 
 
@@ -82,7 +87,9 @@ def test_the_walk_can_fail(tmp_path, monkeypatch):
 
 def tracked() -> list[Path]:
     try:
-        names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+        names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+            "\n"
+        )
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout")
     files = [ROOT / name for name in names if name and (ROOT / name).is_file()]

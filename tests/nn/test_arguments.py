@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from yolo_cot.nn import C3k2CoT, C3k2Outlook, CoTAttention, OutlookAttention
 
 
@@ -18,7 +19,11 @@ from yolo_cot.nn import C3k2CoT, C3k2Outlook, CoTAttention, OutlookAttention
         (lambda: CoTAttention(32, "3"), TypeError, r"whole number for kernel_size; got '3'"),
         (lambda: CoTAttention(32, gate="0"), TypeError, r"finite number for gate; got '0'"),
         (lambda: CoTAttention(32, gate=float("nan")), TypeError, r"finite number for gate; got nan"),
-        (lambda: OutlookAttention(96, 5), ValueError, r"c1 divisible by num_heads; got c1=96, num_heads=5. Use 1, 2, 3"),
+        (
+            lambda: OutlookAttention(96, 5),
+            ValueError,
+            r"c1 divisible by num_heads; got c1=96, num_heads=5. Use 1, 2, 3",
+        ),
         (lambda: OutlookAttention(64, 0), ValueError, r"num_heads of at least 1"),
         (lambda: OutlookAttention(64, 2, 2), ValueError, r"odd kernel_size"),
         (lambda: OutlookAttention(64, 2, 5), ValueError, r"padding = kernel_size // 2.*Use padding=2"),
@@ -97,6 +102,8 @@ def test_composites_replace_every_bottlenecks_second_convolution(host, block, c3
     ours, stock = host(64, 128, 2, c3k), C3k2(64, 128, 2, c3k)
     assert sum(isinstance(m, block) for m in ours.modules()) == count
     mine = {k: v.shape for k, v in ours.state_dict().items()}
-    kept = {k: v.shape for k, v in stock.state_dict().items() if ".m." not in f".{k}" or ".cv2." not in k.split("m.", 1)[1]}
+    kept = {
+        k: v.shape for k, v in stock.state_dict().items() if ".m." not in f".{k}" or ".cv2." not in k.split("m.", 1)[1]
+    }
     assert kept
     assert all(mine[k] == shape for k, shape in kept.items())

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from tests.tolerances import GOLDEN, distance
 from yolo_cot.nn import CoTAttention, OutlookAttention
 

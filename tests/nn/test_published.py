@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from tests.tolerances import PARITY, distance
 from yolo_cot.nn import CoTAttention, OutlookAttention
 from yolo_cot.nn.published import PublishedCoTAttention, PublishedOutlookAttention

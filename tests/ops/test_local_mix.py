@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from tests.tolerances import PARITY, distance
 from yolo_cot.ops import local_mix as module
 from yolo_cot.ops.local_mix import Window, local_mix, local_mix_reference, square, window_mix, window_mix_recorded
@@ -150,5 +151,7 @@ def test_wrong_shapes_get_one_clear_error(v, weight, k, message):
 def test_a_recorded_graph_takes_the_recorded_form(monkeypatch):
     called = []
     monkeypatch.setattr(module, "window_mix_recorded", lambda *a, **k: called.append(1) or a[0])
-    torch.jit.trace(lambda v, w: local_mix(v, w, 3), (torch.zeros(1, 1, 4, 4), torch.zeros(1, 9, 4, 4)), check_trace=False)
+    torch.jit.trace(
+        lambda v, w: local_mix(v, w, 3), (torch.zeros(1, 1, 4, 4), torch.zeros(1, 9, 4, 4)), check_trace=False
+    )
     assert called

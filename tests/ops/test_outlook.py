@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from tests.tolerances import PARITY, distance
 from yolo_cot.ops import local_mix, outlook
 from yolo_cot.ops.outlook import merge, outlook_reference

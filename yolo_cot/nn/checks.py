@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def whole(owner: str, name: str, value: object, least: int = 1) -> int:
-    """Return `value` if it is an int of at least `least`; raise TypeError or ValueError that name owner and argument."""
+    """Return `value` if it is an int of at least `least`, else raise an error that names owner and argument."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{owner} needs a whole number for {name}; got {value!r}.")
     if value < least:

@@ -27,7 +27,9 @@ class _C3k2Host(C3k2):
         # Releases of Ultralytics before 8.4 have no `attn`; it is passed on only when asked for.
         extra = {"attn": True} if attn else {}
         if g != 1:
-            raise ValueError(f"{type(self).__name__} needs g=1, for the convolution with groups is replaced; got g={g}.")
+            raise ValueError(
+                f"{type(self).__name__} needs g=1, for the convolution with groups is replaced; got g={g}."
+            )
         super().__init__(c1, c2, n, c3k, e, shortcut=shortcut, **extra)
         for bottleneck in [m for m in self.m.modules() if type(m) is Bottleneck]:
             replaced = bottleneck.cv2.conv

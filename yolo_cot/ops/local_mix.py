@@ -8,6 +8,8 @@ with zeros outside the map. It is the aggregation of the Contextual Transformer 
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import torch
@@ -142,16 +144,12 @@ def mix_rows(v: Tensor, rows: list[Tensor], groups: int, window: Window, *, inte
     shifted = [
         padded[:, :, :, window.column(j) : window.column(j) + w].reshape(b, *lead, length) for j in range(window.width)
     ]
-    out = None
+    sums = []
     for i, weights in enumerate(rows):
         before = window.row(i) * w
-        row = None
-        for source, tap in zip(shifted, weights.split(groups, 1)):
-            product = source * tap.reshape(b, *broadcast, length)
-            row = product if row is None else row + product
-        row = row[:, :, :, before : before + h * w]
-        out = row if out is None else out + row
-    return out.reshape(b, c, h, w)
+        products = [s * tap.reshape(b, *broadcast, length) for s, tap in zip(shifted, weights.split(groups, 1))]
+        sums.append(reduce(add, products)[:, :, :, before : before + h * w])
+    return reduce(add, sums).reshape(b, c, h, w)
 
 
 class _WindowMix(torch.autograd.Function):
@@ -210,7 +208,7 @@ class _WindowMix(torch.autograd.Function):
 def differentiable_gradients(
     v: Tensor, weight: Tensor, window: Window, interleaved: bool, grad_out: Tensor
 ) -> tuple[Tensor | None, Tensor | None]:
-    """The gradients of v and weight as a graph of their own, for `create_graph=True`: every further derivative is right.
+    """The gradients of v and weight as a graph of their own, for `create_graph=True`: all derivatives are right.
 
     Uses the recorded form, which is made of differentiable operations; slower, and None for what needs no gradient.
     """

@@ -11,6 +11,8 @@ the s^2 phases of the output are then local mixes on the coarse grid, each with 
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import torch
@@ -102,27 +104,26 @@ def outlook_recorded(v: Tensor, logits: Tensor, num_heads: int, kernel_size: int
     # 3 r rows above and below: the taps then come out aligned with the rows of the values that they multiply.
     padded = F.pad(attention.reshape(b, k**4 * num_heads, h, w).to(v.dtype), (r, r, 3 * r, 3 * r))
     size = k * k * num_heads
-    columns: list[Tensor | None] = [None] * (2 * k - 1)
+    columns: list[list[Tensor]] = [[] for _ in range(2 * k - 1)]
     for ix in range(k):
         for jx in range(k):
             first, x = (ix * k + jx) * size, 2 * r - ix
-            _add(columns, jx - ix + k - 1, padded[:, first : first + size, :, x : x + w])
+            columns[jx - ix + k - 1].append(padded[:, first : first + size, :, x : x + w])
     # (d_x, j_y, i_y, head) -> (j_y, i_y, d_x, head)
     span = (h + 6 * r) * w
-    stacked = torch.cat(columns, 1).reshape(b, 2 * k - 1, k * k, num_heads * span).transpose(1, 2)
+    stacked = (
+        torch.cat([reduce(add, terms) for terms in columns], 1)
+        .reshape(b, 2 * k - 1, k * k, num_heads * span)
+        .transpose(1, 2)
+    )
     stacked = stacked.reshape(b, k * k * (2 * k - 1) * num_heads, span)
     size = (2 * k - 1) * num_heads
-    rows: list[Tensor | None] = [None] * (2 * k - 1)
+    rows: list[list[Tensor]] = [[] for _ in range(2 * k - 1)]
     for jy in range(k):
         for iy in range(k):
             first, y = (jy * k + iy) * size, (2 * r - jy) * w
-            _add(rows, jy - iy + k - 1, stacked[:, first : first + size, y : y + (h + 4 * r) * w])
-    return mix_rows(v, rows, num_heads, square(2 * k - 1))
-
-
-def _add(sums: list[Tensor | None], at: int, term: Tensor) -> None:
-    current = sums[at]
-    sums[at] = term if current is None else current + term
+            rows[jy - iy + k - 1].append(stacked[:, first : first + size, y : y + (h + 4 * r) * w])
+    return mix_rows(v, [reduce(add, terms) for terms in rows], num_heads, square(2 * k - 1))
 
 
 class _Axis(NamedTuple):
@@ -216,8 +217,8 @@ class _Merge(torch.autograd.Function):
         b, _, h, w = ctx.shape
         if torch.is_grad_enabled():  # `create_graph=True`: the recorded form has derivatives of every order
             at = grads[0].new_zeros(ctx.shape, requires_grad=True)
-            pairs = [(p, g) for p, g in zip(_merge_recorded(at, heads, k, s), grads) if p.numel()]
-            phases, seeds = zip(*pairs)
+            made = [(p, g) for p, g in zip(_merge_recorded(at, heads, k, s), grads) if p.numel()]
+            phases, seeds = zip(*made)
             return *torch.autograd.grad(phases, at, seeds, create_graph=True), None, None, None
         grad = grads[0].new_zeros(b, heads, k, k, k, k, h, w)
         pairs = [(rows, columns) for rows in _axes(k, s) for columns in _axes(k, s)]

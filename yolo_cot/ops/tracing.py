@@ -1,4 +1,4 @@
-"""Whether a graph is being recorded: then every operation is out of place, of rank 4 at most, and of the plainest kind."""
+"""Whether a graph is being recorded: then every operation is out of place, of rank 4 at most, and plain."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""One job a file; most are verbs of the command line."""

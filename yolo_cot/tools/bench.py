@@ -116,7 +116,9 @@ def geometric_mean(values: Sequence[float]) -> float:
 
 def print_rows(console: Console, rows: list[Row]) -> None:
     """Print every size, then the geometric means."""
-    table = Table(title="x published: times faster than it; of 3x3 conv, of limit: our time in theirs; memory: share of published")
+    table = Table(
+        title="x published: times faster than it; of 3x3 conv, of limit: our time in theirs; memory: share of published"
+    )
     for column in ("block", "what", "size", "ms", "x published", "of 3x3 conv", "of limit", "memory"):
         table.add_column(column, justify="left" if column in {"block", "what", "size"} else "right", no_wrap=True)
     groups: dict[tuple[str, str], list[Row]] = {}
@@ -127,13 +129,28 @@ def print_rows(console: Console, rows: list[Row]) -> None:
             memory = "" if math.isnan(r.memory) else f"{r.memory_ratio:.2f}"
             size = f"{r.scale} {r.level} x{r.batch}"
             table.add_row(
-                block, what, size, f"{r.ours * 1e3:.2f}", f"{r.speedup:.2f}", f"{r.of_conv:.2f}", f"{r.of_limit:.1f}", memory
+                block,
+                what,
+                size,
+                f"{r.ours * 1e3:.2f}",
+                f"{r.speedup:.2f}",
+                f"{r.of_conv:.2f}",
+                f"{r.of_limit:.1f}",
+                memory,
             )
-        memory = [r.memory_ratio for r in members if not math.isnan(r.memory)]
+        ratios = [r.memory_ratio for r in members if not math.isnan(r.memory)]
         means = [geometric_mean([getattr(r, a) for r in members]) for a in ("speedup", "of_conv", "of_limit")]
         table.add_row(
-            block, what, "geometric mean", "", f"{means[0]:.2f}", f"{means[1]:.2f}", f"{means[2]:.1f}",
-            f"{geometric_mean(memory):.2f}" if memory else "", style="bold", end_section=True,
+            block,
+            what,
+            "geometric mean",
+            "",
+            f"{means[0]:.2f}",
+            f"{means[1]:.2f}",
+            f"{means[2]:.1f}",
+            f"{geometric_mean(ratios):.2f}" if ratios else "",
+            style="bold",
+            end_section=True,
         )
     console.print(table)
 

@@ -7,6 +7,7 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from ultralytics.nn.modules import Conv
 from ultralytics.utils.torch_utils import fuse_conv_and_bn
 
 from ..nn import CoTAttention, OutlookAttention
+from ..nn.gate import GatedBlock
 from ..nn.published import PublishedCoTAttention, PublishedOutlookAttention
 from .timing import interleaved, peak_memory, relative_difference
 
@@ -101,21 +103,24 @@ def measure(name: str, scale: str, level: str, batch: int, machine: Machine, rou
     check_parity(name, block.eval(), published.eval(), deployed, x)
     macs, traffic = cost(deployed, x)
     with torch.inference_mode():
-        forms: dict[str, Callable[[], object]] = {
-            "ours": lambda: deployed(x),
-            "published": lambda: published(x),
-            "conv": (lambda plain: lambda: plain(x))(fused(conv)),
-        }
-        forward = Row(name, scale, level, batch, "forward", **interleaved(forms, rounds, device), limit=machine.limit(macs, traffic))
+        forms = {"ours": deployed, "published": published, "conv": fused(conv)}
+        times = interleaved({key: partial(module, x) for key, module in forms.items()}, rounds, device)
+        forward = Row(name, scale, level, batch, "forward", **times, limit=machine.limit(macs, traffic))
 
     for module in (block, published, conv):
         module.train()
     seed = torch.randn_like(x)
     steps = {k: step(m, x, seed) for k, m in (("ours", block), ("published", published), ("conv", conv))}
     both = Row(
-        name, scale, level, batch, "forward + backward", **interleaved(steps, rounds, device),
+        name,
+        scale,
+        level,
+        batch,
+        "forward + backward",
+        **interleaved(steps, rounds, device),
         limit=machine.limit(3 * macs, 3 * traffic),
-        memory=peak_memory(steps["ours"], device), memory_published=peak_memory(steps["published"], device),
+        memory=peak_memory(steps["ours"], device),
+        memory_published=peak_memory(steps["published"], device),
     )
     return [forward, both]
 
@@ -128,7 +133,7 @@ def fused(module: nn.Module) -> nn.Module:
             part.conv = fuse_conv_and_bn(part.conv, part.bn)
             del part.bn
             part.forward = part.forward_fuse
-    if hasattr(module, "fuse"):
+    if isinstance(module, GatedBlock):
         module.fuse()
     return module
 
@@ -155,7 +160,8 @@ def check_parity(name: str, block: nn.Module, published: nn.Module, deployed: nn
     seed = torch.randn_like(y)
     y.backward(seed)
     wanted.backward(seed)
-    assert leaf.grad is not None and other.grad is not None
+    assert leaf.grad is not None
+    assert other.grad is not None
     pairs = {"output": (y, wanted), "input gradient": (leaf.grad, other.grad), "fused output": (deployed(x), wanted)}
     for what, (got, expected) in pairs.items():
         gap = relative_difference(got, expected)
@@ -197,7 +203,8 @@ def measure_onnx(name: str, scale: str, level: str, machine: Machine, rounds: in
     torch.manual_seed(0)
     cls, published_cls = PUBLISHED[name]
     block, x = cls(channels).eval(), torch.randn(1, channels, side, side)
-    modules = {"ours": fused(block), "published": published_cls(block).eval(), "conv": fused(Conv(channels, channels, 3))}
+    conv = fused(Conv(channels, channels, 3))
+    modules = {"ours": fused(block), "published": published_cls(block).eval(), "conv": conv}
     runs = {}
     for key, module in modules.items():
         run = onnx_runner(module, x)
@@ -220,7 +227,9 @@ def onnx_runner(module: nn.Module, x: Tensor) -> Callable[[], list]:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's notes on tracing and deprecation
-        torch.onnx.export(module, (x,), buffer, opset_version=18, dynamo=False, input_names=["x"])
+        # The stubs of some releases of torch do not name file objects, which all releases take.
+        export: Callable[..., object] = torch.onnx.export
+        export(module, (x,), buffer, opset_version=18, dynamo=False, input_names=["x"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     # Idle threads of one session must not take the cores from the session that is being timed.

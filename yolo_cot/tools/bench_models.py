@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from ultralytics.nn.tasks import DetectionModel
@@ -48,7 +49,7 @@ def measure_models(models: list[str], imgsz: int, rounds: int, runtimes: tuple[s
                     raise ParityError(f"{name}: onnxruntime differs from PyTorch by {gap:.1e}.")
                 functions[name] = run
             else:
-                functions[name] = (lambda model: lambda: model(x))(model)
+                functions[name] = partial(model, x)
         with torch.no_grad():
             times = interleaved(functions, rounds)
         rows += [ModelRow(name, runtime, times[name], times[name] / times[models[0]]) for name in models]

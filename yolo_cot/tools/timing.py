@@ -1,4 +1,4 @@
-"""Measuring on a machine that is not quiet: interleaved runs, medians, ratios; peak memory; the machine's own limits."""
+"""Measuring on a machine that is not quiet: interleaved runs, medians; peak memory; the machine's own limits."""
 
 from __future__ import annotations
 
