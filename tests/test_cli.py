@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from yolo_cot.cli import VERBS
 
 
@@ -64,6 +66,32 @@ def test_what_is_not_ours_goes_to_ultralytics(tmp_path):
     from ultralytics import __version__
 
     assert __version__ in yolo_cot("version", cwd=tmp_path)
+
+
+def test_predictions_are_saved_as_yolo_saves_them(tmp_path):
+    """Ultralytics saves only under a command that is called yolo."""
+    from ultralytics import YOLO
+    from ultralytics.utils import ASSETS
+
+    YOLO("yolo11n-cot.yaml").save(tmp_path / "model.pt")
+    words = ["model=model.pt", f"source={ASSETS / 'bus.jpg'}", "imgsz=64", f"project={tmp_path / 'out'}"]
+    output = yolo_cot("detect", "predict", *words, cwd=tmp_path)
+    assert "Results saved to" in output
+    assert len(list(tmp_path.rglob("bus.jpg"))) == 1
+
+
+def test_a_refused_ultralytics_is_told_in_one_line_and_checks_still_runs(tmp_path):
+    from ultralytics import __version__
+
+    (tmp_path / "sitecustomize.py").write_text("import ultralytics\nultralytics.__version__ = '9.9.9'\n")
+    where = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    for words, code in ((["models", "scale=n"], 1), (["checks"], 1)):
+        command = [sys.executable, "-m", "yolo_cot", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True, timeout=300)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "found 9.9.9" in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+    assert __version__ != "9.9.9"
 
 
 def test_help_names_our_verbs_and_ultralytics_own(tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 
+import yolo_cot
+
 # Verb -> module with `main(overrides)`, and what it does. Imported only when called.
 VERBS: dict[str, tuple[str, str]] = {
     "models": ("yolo_cot.tools.models", "list the configs with parameters and GFLOPs per scale"),
@@ -23,8 +25,8 @@ def main() -> None:
     """Run one of our verbs, or hand over to Ultralytics' own command line."""
     words = sys.argv[1:]
     try:
-        import yolo_cot  # noqa: F401  (registers the blocks)
-
+        if words[:1] != ["checks"]:
+            yolo_cot.install()  # importing the package has done so, or raises again why it could not
         if words and words[0] in VERBS:
             module = importlib.import_module(VERBS[words[0]][0])
             module.main(arguments(words[1:]))
@@ -32,6 +34,8 @@ def main() -> None:
         _print_help(words)
         from ultralytics.cfg import entrypoint
 
+        # Ultralytics saves what it predicts only under a command of this name.
+        sys.argv[0] = "yolo"
         entrypoint()
     except (ValueError, TypeError, FileNotFoundError, ImportError, SyntaxError) as error:
         if "--traceback" in words or not str(error):

@@ -113,7 +113,8 @@ def test_every_place_by_itself_leaves_every_row_what_it_was_given(name):
 @pytest.mark.parametrize("path", DETECTION, ids=lambda p: p.stem)
 def test_every_block_at_every_place_of_every_detection_model_at_every_scale(path, block):
     model = content(path)
-    scales = list(model.get("scales") or [""])
+    # `insert` itself builds every row at every scale. Wiring is the same at all of them: one block is traced at each.
+    scales = list(model.get("scales") or [""])[: None if block == KEEPING[0] else 1]
     before = {scale: trace(model, scale) for scale in scales}
     places = places_that_take(block, path)
     left_out = set(named_places(model)) - set(places)

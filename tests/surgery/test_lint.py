@@ -230,10 +230,10 @@ def test_an_own_architecture_has_no_base():
 
 
 def test_an_index_rewired_on_purpose_is_no_fault(tmp_path):
-    # P4 of the neck is joined with the backbone's row 6 instead of the neck's row 13: same size, far from it.
+    # P4 of the neck is joined with the backbone's row 5 instead of the neck's row 14: same size, far from it.
     path = tmp_path / "mine.yaml"
     text = insert("yolo11.yaml", block="CoTAttention", at="P5").text
-    path.write_text(changed(text, ("[[-1, 14], 1, Concat", "[[-1, 6, 14], 1, Concat")), encoding="utf-8")
+    path.write_text(changed(text, ("[[-1, 14], 1, Concat", "[[-1, 5], 1, Concat")), encoding="utf-8")
     assert lint(path) == []
 
 

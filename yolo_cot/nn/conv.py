@@ -56,10 +56,12 @@ class ScaledConv2d(nn.Conv2d):
     Shape: (B, c1, H, W) -> (B, c2, H, W).
     """
 
+    # On the class, so that checkpoints from before it was there have it too.
+    folded: bool = False
+
     def __init__(self, c1: int, c2: int, scale: float):
         super().__init__(c1, c2, 1)
         self.scale = scale
-        self.folded = False
 
     def forward(self, x: Tensor, order: list[int] | None = None) -> Tensor:
         """Apply the convolution with scaled weight and bias; `order` picks the output channels and their order."""
