@@ -63,7 +63,19 @@ def test_insert_takes_values_as_the_command_line_parses_them(tmp_path, capsys):
 
 def test_insert_tells_when_ultralytics_would_misread_the_new_files_name(tmp_path, capsys):
     insert_verb.main({"base": "yolo11.yaml", "out": str(tmp_path / "yolo11mine.yaml"), "replace": "6:C3k2CoT"})
-    assert "lint: file: Ultralytics reads the letter behind the number" in capsys.readouterr().out
+    assert "note: file: Ultralytics reads the letter behind the number" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "base, part", [("yolov8-world.yaml", "-world"), ("yoloe-11-seg.yaml", "yoloe"), ("rtdetr-resnet50.yaml", "rtdetr")]
+)
+def test_a_name_that_hides_the_class_of_the_model_is_told(base, part, tmp_path, capsys):
+    insert_verb.main({"base": base, "out": str(tmp_path / "mine.yaml"), "block": "CoTAttention", "at": "P5"})
+    assert f"only from a file whose name holds '{part}'; got mine.yaml" in capsys.readouterr().out
+    lint_verb.main({"model": str(tmp_path / "mine.yaml")})
+    assert f"note: Ultralytics builds a model with {('YOLOE' if part == 'yoloe' else '')}" in capsys.readouterr().out
+    lint_verb.main({"model": base})
+    assert capsys.readouterr().out == f"{base}: clean\n"
 
 
 @pytest.mark.parametrize("wish, message", [({}, "takes model=; it is missing"), ({"model": "a", "x": 1}, "got x")])

@@ -217,6 +217,20 @@ def test_the_header_says_what_was_changed_and_the_files_name(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("[16, 19, 22]", "[16, 19, 25]", r"must be mended first: row 23 \(Detect\): reads row 25"),
+        ("n: [0.50, 0.25, 1024]", "n: [0.50, 0.25]", "must be mended first: file: scales must be"),
+    ],
+)
+def test_a_base_that_is_broken_is_refused(old, new, message, tmp_path):
+    text = find_model("yolo11.yaml")[0].read_text(encoding="utf-8")
+    (tmp_path / "base.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        insert(tmp_path / "base.yaml", block="CoTAttention", at="P5")
+
+
 def test_an_edited_file_can_be_edited_again(tmp_path):
     insert("yolo11.yaml", tmp_path / "one.yaml", block="CoTAttention", at="P3", arguments={"gate": 0.0})
     twice = insert(tmp_path / "one.yaml", block="CoTAttention", at="P5", arguments={"gate": 0.0})

@@ -1,14 +1,17 @@
-"""Restricted loading of checkpoints: the classes that a checkpoint of ours may name."""
+"""Loading checkpoints: the classes that one of ours may name, and a clear message for one that is cut short."""
 
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 import torch
+from ultralytics.nn import tasks
 
 from .. import nn as blocks
-from .undo import Undo
+from .undo import Undo, replace
 
 
 def own_classes() -> list[type[torch.nn.Module]]:
@@ -36,3 +39,23 @@ def safe_globals() -> Undo:
         allow(others)
 
     return undo
+
+
+def damaged_files() -> Undo:
+    """Say that a checkpoint is damaged where torch says no more than `Invalid argument`: a file that was cut short."""
+
+    def make(load: Callable) -> Callable:
+        def load_or_say(weight, *args, **kwargs):
+            try:
+                return load(weight, *args, **kwargs)
+            except OSError as error:
+                if not Path(str(weight)).is_file() or error.filename is not None:
+                    raise
+                raise TypeError(
+                    f"{weight} is not a loadable checkpoint: the file is truncated or corrupted ({error}). "
+                    f"Copy, download or train it again."
+                ) from error
+
+        return load_or_say
+
+    return replace(tasks, "torch_safe_load", make)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .checkpoints import safe_globals
+from .checkpoints import damaged_files, safe_globals
 from .deploying import flops, fusing
 from .faults import building
 from .loading import install as loading
@@ -27,5 +27,6 @@ HOOKS: tuple[Callable[[], Undo | None], ...] = (
     ddp_children,
     command_children,
     safe_globals,
+    damaged_files,
     bundles,
 )

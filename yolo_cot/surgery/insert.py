@@ -10,6 +10,8 @@ from ..plugin.probe import Probed, probe
 from .blocks import check_arguments, new_row, passes_on, swapped_args
 from .files import find_model
 from .graph import Row, readers, rows_of
+from .lint_file import check_scales
+from .lint_rows import check_sources
 from .places import Place, resolve
 from .rewire import rewire
 from .text import ModelText
@@ -86,6 +88,8 @@ def insert(
     path, _ = find_model(base)
     source = ModelText(path.read_bytes().decode("utf-8"), path.name)
     rows, arguments = rows_of(source.values), dict(arguments or {})
+    if faults := [*check_scales(source.values), *check_sources(rows)]:
+        raise ValueError(f"{path.name} must be mended first: " + " ".join(map(str, faults)))
     swaps = _swaps(replace, rows, path.name)
     swap_arguments = {} if block else arguments
     for name in set(swaps.values()):

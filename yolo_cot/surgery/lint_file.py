@@ -55,6 +55,27 @@ def check_name(path: Path, model: Any) -> list[Fault]:
     ]
 
 
+# What a file's name must hold for Ultralytics to build its model with the class that its head needs.
+_CLASS_BY_NAME = {"WorldDetect": "-world", "YOLOE": "yoloe", "RTDETR": "rtdetr"}
+
+
+def class_note(path: Path, model: Any) -> str:
+    """What to know where Ultralytics would take another class than the head needs, for it goes by the file's name.
+
+    No fault of the YAML: `RTDETR(path)` and its like still build it.
+
+    Returns:
+        One sentence, "" where the name says enough.
+    """
+    head = str(model["head"][-1][2])
+    for start, part in _CLASS_BY_NAME.items():
+        if head.startswith(start) and part not in path.stem:
+            return (
+                f"Ultralytics builds a model with {head} only from a file whose name holds {part!r}; got {path.name}."
+            )
+    return ""
+
+
 def check_scales(model: dict[str, Any]) -> list[Fault]:
     """Scales that are not {letter: [depth, width, largest channel count]}."""
     scales = model.get("scales")

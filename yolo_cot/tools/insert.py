@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from ..surgery.insert import insert
 from ..surgery.lint import lint
+from ..surgery.lint_file import class_note
 
 EXAMPLE = "yolo-cot insert base=yolo11.yaml block=CoTAttention at=P5 gate=0.0 out=yolo11-mine.yaml"
 KEYS = ("base", "block", "at", "after", "before", "replace", "repeats", "out")
@@ -47,8 +50,9 @@ def main(overrides: dict[str, object]) -> None:
     )
     for row in edited.rows:
         print(row)
-    for fault in lint(str(out)):
-        print(f"lint: {fault}")
+    for told in [class_note(Path(str(out)), yaml.safe_load(edited.text)), *map(str, lint(str(out)))]:
+        if told:
+            print(f"note: {told}")
     print(f"wrote {out}; yolo-cot show model={out} shows it, yolo-cot lint model={out} checks it")
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import yaml
+
+from ..surgery.files import find_model
 from ..surgery.lint import lint
+from ..surgery.lint_file import class_note
 
 
 def main(overrides: dict[str, object]) -> None:
@@ -29,5 +33,8 @@ def main(overrides: dict[str, object]) -> None:
             told += [f"  {fault}" for fault in faults]
         else:
             print(f"{name}: clean")
+            path, _ = find_model(name)
+            if note := class_note(path, yaml.safe_load(path.read_text(encoding="utf-8"))):
+                print(f"  note: {note}")
     if told:
         raise ValueError("\n".join(told))
