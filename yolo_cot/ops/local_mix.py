@@ -142,14 +142,22 @@ def mix_rows(v: Tensor, rows: list[Tensor], groups: int, window: Window, *, inte
     padded = F.pad(v, (left, right, top, bottom))
     lead, broadcast = ((c // groups, groups), (1, groups)) if interleaved else ((groups, c // groups), (groups, 1))
     shifted = [
-        padded[:, :, :, window.column(j) : window.column(j) + w].reshape(b, *lead, length) for j in range(window.width)
+        padded[:, :, :, cut(window.column(j), left + right)].reshape(b, *lead, length) for j in range(window.width)
     ]
     sums = []
     for i, weights in enumerate(rows):
-        before = window.row(i) * w
         products = [s * tap.reshape(b, *broadcast, length) for s, tap in zip(shifted, weights.split(groups, 1))]
-        sums.append(reduce(add, products)[:, :, :, before : before + h * w])
-    return reduce(add, sums).reshape(b, c, h, w)
+        row = reduce(add, products).reshape(b, c, h + top + bottom, w)
+        sums.append(row[:, :, cut(window.row(i), top + bottom)])
+    return reduce(add, sums)
+
+
+def cut(start: int, surplus: int) -> slice:
+    """What stays of an axis that is `surplus` too long, from `start` on.
+
+    Both ends are constants whatever the size of the map, which keeps recorded graphs free of arithmetic on shapes.
+    """
+    return slice(start, start - surplus or None)
 
 
 class _WindowMix(torch.autograd.Function):

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .local_mix import Window, mix_rows, square, window_mix
+from .local_mix import Window, cut, mix_rows, square, window_mix
 from .tracing import recording
 
 
@@ -108,22 +108,20 @@ def outlook_recorded(v: Tensor, logits: Tensor, num_heads: int, kernel_size: int
     for ix in range(k):
         for jx in range(k):
             first, x = (ix * k + jx) * size, 2 * r - ix
-            columns[jx - ix + k - 1].append(padded[:, first : first + size, :, x : x + w])
+            columns[jx - ix + k - 1].append(padded[:, first : first + size, :, cut(x, 2 * r)])
     # (d_x, j_y, i_y, head) -> (j_y, i_y, d_x, head)
-    span = (h + 6 * r) * w
-    stacked = (
-        torch.cat([reduce(add, terms) for terms in columns], 1)
-        .reshape(b, 2 * k - 1, k * k, num_heads * span)
-        .transpose(1, 2)
-    )
-    stacked = stacked.reshape(b, k * k * (2 * k - 1) * num_heads, span)
+    height = h + 6 * r
+    stacked = torch.cat([reduce(add, terms) for terms in columns], 1)
+    stacked = stacked.reshape(b, 2 * k - 1, k * k, num_heads * height * w).transpose(1, 2)
+    stacked = stacked.reshape(b, k * k * (2 * k - 1) * num_heads, height, w)
     size = (2 * k - 1) * num_heads
     rows: list[list[Tensor]] = [[] for _ in range(2 * k - 1)]
     for jy in range(k):
         for iy in range(k):
-            first, y = (jy * k + iy) * size, (2 * r - jy) * w
-            rows[jy - iy + k - 1].append(stacked[:, first : first + size, y : y + (h + 4 * r) * w])
-    return mix_rows(v, [reduce(add, terms) for terms in rows], num_heads, square(2 * k - 1))
+            first = (jy * k + iy) * size
+            rows[jy - iy + k - 1].append(stacked[:, first : first + size, cut(2 * r - jy, 2 * r)])
+    taps = [reduce(add, terms).reshape(b, size, (h + 4 * r) * w) for terms in rows]
+    return mix_rows(v, taps, num_heads, square(2 * k - 1))
 
 
 class _Axis(NamedTuple):
