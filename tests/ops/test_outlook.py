@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.tolerances import PARITY, distance
-from yolo_cot.ops import local_mix, outlook
+from yolo_cot.ops import local_mix, outlook, outlook_recorded
 from yolo_cot.ops.outlook import merge, outlook_reference
 
 SIZES = [(1, 1), (1, 9), (2, 3), (7, 5), (8, 6)]
@@ -51,7 +51,7 @@ def test_the_reordered_recorded_form_matches_too(k, size):
     v, logits = inputs(k, 1, size)
 
     def reordered(v, logits):
-        return outlook.outlook_recorded(v, logits[:, outlook.recorded_order(3, k)], 3, k)
+        return outlook_recorded.outlook_recorded(v, logits[:, outlook_recorded.recorded_order(3, k)], 3, k)
 
     got = values_and_gradients(reordered, (v, logits))
     wanted = values_and_gradients(outlook_reference, (v, logits), 3, k)

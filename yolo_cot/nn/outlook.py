@@ -10,7 +10,8 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops.outlook import outlook, outlook_recorded, recorded_order
+from ..ops.outlook import outlook
+from ..ops.outlook_recorded import outlook_recorded, recorded_order
 from ..ops.tracing import recording
 from . import checks
 from .conv import ScaledConv2d
