@@ -37,7 +37,9 @@ def on_cpu(trainer):
 
     def setup(self):
         distributed.init_process_group("gloo", rank=int(os.environ["RANK"]), world_size=2)
-        print("rank", distributed.get_rank(), "of", distributed.get_world_size(), "on", distributed.get_backend())
+        said = "rank %d of %d on %s" % (distributed.get_rank(), distributed.get_world_size(), distributed.get_backend())
+        sys.stdout.write(said + chr(10))  # one write: the ranks share the pipe
+        sys.stdout.flush()
 
     trainer.BaseTrainer.__init__, trainer.BaseTrainer._setup_ddp = init, setup
     trainer.BaseTrainer.final_eval = lambda self: None

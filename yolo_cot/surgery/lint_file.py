@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ultralytics.nn.tasks import guess_model_scale
+from ultralytics.utils import ROOT as ULTRALYTICS
 
+from ..paths import config_dir
 from .fault import Fault
 
 LETTERS = "nsmlx"
@@ -39,7 +41,7 @@ def check_name(path: Path, model: Any) -> list[Fault]:
                 f"Name it {good}: a hyphen behind the number.",
             )
         ]
-    if not family or len(scales) < 2:
+    if not family or len(scales) < 2 or _known_by_name(path):
         return []
     asked = path.with_name(f"{family[0]}{next(iter(scales))}{path.name[family.end() :]}")
     found = Path(re.sub(r"(\d+)([nslmx])(.+)?$", r"\1\3", str(asked)))  # the rule of Ultralytics' yaml_model_load
@@ -53,6 +55,12 @@ def check_name(path: Path, model: Any) -> list[Fault]:
             "Rename the folder, or give the path relative to a folder below it.",
         )
     ]
+
+
+def _known_by_name(path: Path) -> bool:
+    """Whether a file is one that Ultralytics or this package ships, which nobody asks for with its folder."""
+    shipped = (ULTRALYTICS, config_dir())
+    return any(path.resolve().is_relative_to(folder.resolve()) for folder in shipped)
 
 
 # What a file's name must hold for Ultralytics to build its model with the class that its head needs.
