@@ -249,3 +249,17 @@ def test_what_is_no_model_yaml_is_refused(text, message, tmp_path):
 def test_a_file_that_is_not_there_is_named():
     with pytest.raises(FileNotFoundError, match=r"no model YAML 'nowhere\.yaml'.*such as yolo11\.yaml"):
         lint("nowhere.yaml")
+
+
+def test_a_folder_that_ultralytics_misreads_is_told_of_a_users_file_and_not_of_a_shipped_one(tmp_path, monkeypatch):
+    from ultralytics.utils import ROOT
+
+    from yolo_cot.surgery import lint_file
+
+    folder = tmp_path / "tmp8sh"
+    folder.mkdir()
+    file = folder / "yolo11.yaml"
+    file.write_text((ROOT / "cfg" / "models" / "11" / "yolo11.yaml").read_text(encoding="utf-8"))
+    assert ["anywhere in the path" in str(fault) for fault in lint(str(file))] == [True]
+    monkeypatch.setattr(lint_file, "ULTRALYTICS", folder)
+    assert lint(str(file)) == []
