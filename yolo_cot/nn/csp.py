@@ -43,7 +43,8 @@ class C3k2CoT(_C3k2Host):
     """C3k2 whose bottlenecks' second 3x3 convolution is a `CoTAttention`.
 
     Source: C3k2 of YOLO11; `CoTAttention` in this package.
-    Differs from C3k2: only in `m.*.cv2` of its bottlenecks; every other tensor keeps name and shape.
+    Differs from C3k2: only in `m.*.cv2` of its bottlenecks, which is the block, followed by a 1x1 convolution where the
+    bottleneck changes its width; every other tensor keeps name and shape.
 
     Args:
         c1: channels in.
@@ -78,7 +79,8 @@ class C3k2Outlook(_C3k2Host):
     """C3k2 whose bottlenecks' second 3x3 convolution is an `OutlookAttention`.
 
     Source: C3k2 of YOLO11; `OutlookAttention` in this package.
-    Differs from C3k2: only in `m.*.cv2` of its bottlenecks; every other tensor keeps name and shape.
+    Differs from C3k2: only in `m.*.cv2` of its bottlenecks, which is the block, followed by a 1x1 convolution where the
+    bottleneck changes its width; every other tensor keeps name and shape.
 
     Args:
         c1: channels in.
