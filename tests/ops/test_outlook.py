@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.tolerances import PARITY, distance
-from yolo_cot.ops import local_mix, outlook, outlook_recorded
+from yolo_cot.ops import local_mix, outlook, outlook_recorded, outlook_strided
 from yolo_cot.ops.outlook import merge, outlook_reference
 
 SIZES = [(1, 1), (1, 9), (2, 3), (7, 5), (8, 6)]
@@ -55,6 +55,15 @@ def test_the_reordered_recorded_form_matches_too(k, size):
 
     got = values_and_gradients(reordered, (v, logits))
     wanted = values_and_gradients(outlook_reference, (v, logits), 3, k)
+    assert max(distance(g, w) for g, w in zip(got, wanted)) < PARITY
+
+
+@pytest.mark.parametrize("k, s", [(1, 1), (3, 1), (1, 2), (3, 2), (5, 2), (3, 3), (3, 4)])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_exported_strided_form_matches_too(k, s, size):
+    tensors = inputs(k, s, size)
+    got = values_and_gradients(outlook_strided.outlook_strided, tensors, 3, k, s)
+    wanted = values_and_gradients(outlook_reference, tensors, 3, k, s)
     assert max(distance(g, w) for g, w in zip(got, wanted)) < PARITY
 
 

@@ -75,6 +75,11 @@ def window_mix(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool =
         if local_mix_triton.available():
             _check(v, weight, window)
             return local_mix_triton.window_mix(v, weight, window, interleaved=interleaved)
+    if compiling():
+        from . import compiled
+
+        _check(v, weight, window)
+        return compiled.window_mix(v, weight, window, interleaved=interleaved)
     if recording():
         return window_mix_recorded(v, weight, window, interleaved=interleaved)
     _check(v, weight, window)
@@ -161,56 +166,67 @@ def cut(start: int, surplus: int) -> slice:
 
 
 class _WindowMix(torch.autograd.Function):
-    """The eager form: multiply-adds into one buffer over the flattened map, with gradients written by hand.
-
-    Works image by image and window column by window column, so that the working set stays in the cache; saves only
-    `v` and `weight`, and makes nothing larger than a few copies of one image's map.
-    """
+    """The eager form with its gradients; saves only `v` and `weight`."""
 
     @staticmethod
     def forward(ctx, v: Tensor, weight: Tensor, window: Window, interleaved: bool) -> Tensor:
         ctx.save_for_backward(v, weight)
         ctx.window, ctx.interleaved = window, interleaved
-        out = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
-        for n in range(v.shape[0]):
-            image = _Image(v[n], weight[n], window, interleaved)
-            flat = out[n].view(image.grouped)
-            for j in range(window.width):
-                shifted = image.column(j)
-                for i in range(window.height):
-                    if i == j == 0:
-                        torch.mul(image.rows(shifted, i), image.tap(i, j), out=flat)
-                    else:
-                        flat.addcmul_(image.rows(shifted, i), image.tap(i, j))
-        return out.to(v.dtype)
+        return mix_eagerly(v, weight, window, interleaved)
 
     @staticmethod
     def backward(ctx, grad_out: Tensor):
         v, weight = ctx.saved_tensors
-        window, interleaved = ctx.window, ctx.interleaved
         if torch.is_grad_enabled():
-            return *differentiable_gradients(v, weight, window, interleaved, grad_out), None, None
-        grad_v = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
-        grad_weight = torch.empty(weight.shape, dtype=_accumulator(v), device=v.device)
-        left, right, top, bottom = window.padding
-        c, h, w = v.shape[1:]
-        for n in range(v.shape[0]):
-            image = _Image(v[n], weight[n], window, interleaved)
-            g = grad_out[n].to(grad_v.dtype).contiguous().view(image.grouped)
-            product = torch.empty_like(g)
-            grad_taps = grad_weight[n].view(image.taps.shape)
-            grad_padded = g.new_zeros(c, h + top + bottom, w + left + right)
-            for j in range(window.width):
-                shifted = image.column(j)
-                grad_shifted = torch.zeros_like(shifted)
-                for i in range(window.height):
-                    torch.mul(g, image.rows(shifted, i), out=product)
-                    torch.sum(product, image.axis, out=grad_taps[:, i * window.width + j])
-                    image.rows(grad_shifted, i).addcmul_(g, image.tap(i, j))
-                start = window.column(j)
-                grad_padded[:, :, start : start + w] += grad_shifted.view(c, -1, w)
-            grad_v[n] = grad_padded[:, top : top + h, left : left + w]
-        return grad_v.to(v.dtype), grad_weight.to(weight.dtype), None, None
+            return *differentiable_gradients(v, weight, ctx.window, ctx.interleaved, grad_out), None, None
+        return *mix_gradients(grad_out, v, weight, ctx.window, ctx.interleaved), None, None
+
+
+def mix_eagerly(v: Tensor, weight: Tensor, window: Window, interleaved: bool) -> Tensor:
+    """The eager form, without gradients: multiply-adds into one buffer over the flattened map.
+
+    Works image by image and window column by window column, so that the working set stays in the cache, and makes
+    nothing larger than a few copies of one image's map.
+    """
+    out = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
+    for n in range(v.shape[0]):
+        image = _Image(v[n], weight[n], window, interleaved)
+        flat = out[n].view(image.grouped)
+        for j in range(window.width):
+            shifted = image.column(j)
+            for i in range(window.height):
+                if i == j == 0:
+                    torch.mul(image.rows(shifted, i), image.tap(i, j), out=flat)
+                else:
+                    flat.addcmul_(image.rows(shifted, i), image.tap(i, j))
+    return out.to(v.dtype)
+
+
+def mix_gradients(
+    grad_out: Tensor, v: Tensor, weight: Tensor, window: Window, interleaved: bool
+) -> tuple[Tensor, Tensor]:
+    """The gradients of `v` and `weight`, written by hand, in the way of `mix_eagerly`."""
+    grad_v = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
+    grad_weight = torch.empty(weight.shape, dtype=_accumulator(v), device=v.device)
+    left, right, top, bottom = window.padding
+    c, h, w = v.shape[1:]
+    for n in range(v.shape[0]):
+        image = _Image(v[n], weight[n], window, interleaved)
+        g = grad_out[n].to(grad_v.dtype).contiguous().view(image.grouped)
+        product = torch.empty_like(g)
+        grad_taps = grad_weight[n].view(image.taps.shape)
+        grad_padded = g.new_zeros(c, h + top + bottom, w + left + right)
+        for j in range(window.width):
+            shifted = image.column(j)
+            grad_shifted = torch.zeros_like(shifted)
+            for i in range(window.height):
+                torch.mul(g, image.rows(shifted, i), out=product)
+                torch.sum(product, image.axis, out=grad_taps[:, i * window.width + j])
+                image.rows(grad_shifted, i).addcmul_(g, image.tap(i, j))
+            start = window.column(j)
+            grad_padded[:, :, start : start + w] += grad_shifted.view(c, -1, w)
+        grad_v[n] = grad_padded[:, top : top + h, left : left + w]
+    return grad_v.to(v.dtype), grad_weight.to(weight.dtype)
 
 
 def differentiable_gradients(

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .local_mix import Window, square, window_mix
-from .tracing import recording
+from .tracing import compiling, recording
 
 
 def outlook(
@@ -66,7 +66,7 @@ def outlook_reference(
 
 def attention_softmax(logits: Tensor) -> Tensor:
     """Softmax over axis 2, spelled out in recorded graphs, where runtimes are slow at an axis that is not the last."""
-    if not recording():
+    if compiling() or not recording():
         return logits.softmax(2)
     shifted = (logits - logits.amax(2, keepdim=True)).exp()
     return shifted / shifted.sum(2, keepdim=True)
@@ -81,12 +81,19 @@ class _Axis(NamedTuple):
     sources: list[tuple[int, int, int]]  # (window position i, shift t of the window centre, where its k taps start)
 
 
+def covering(k: int, s: int) -> list[list[tuple[int, int]]]:
+    """Along one axis, for each phase of the output: the positions i and the shifts t of the windows that cover it.
+
+    Position i of the window at Y + t is the pixel s * Y + phase: i - k // 2 + s * t = phase.
+    """
+    return [[(i, (p + k // 2 - i) // s) for i in range(k) if (p + k // 2 - i) % s == 0] for p in range(s)]
+
+
 def _axes(k: int, s: int) -> list[_Axis]:
     """Per phase, the windows that cover it: position i of the window at Y + t, for i - r + s t = phase."""
     r = k // 2
     axes = []
-    for phase in range(s):
-        pairs = [(i, (phase + r - i) // s) for i in range(k) if (phase + r - i) % s == 0]
+    for phase, pairs in enumerate(covering(k, s)):
         if not pairs:
             axes.append(_Axis(phase, 0, 0, []))
             continue
@@ -109,6 +116,10 @@ def merge(attention: Tensor, num_heads: int, kernel_size: int, stride: int = 1) 
         One tensor (B, num_heads * taps, h, w) for each of the s * s phases of the output, row-major; for stride 1
         the one with (2k - 1)**2 taps.
     """
+    if compiling():
+        from . import compiled
+
+        return compiled.merge(attention, num_heads, kernel_size, stride)
     if recording():
         return _merge_recorded(attention, num_heads, kernel_size, stride)
     return list(_Merge.apply(attention, num_heads, kernel_size, stride))
@@ -141,38 +152,53 @@ def _merge_recorded(attention: Tensor, heads: int, k: int, s: int) -> list[Tenso
 
 
 class _Merge(torch.autograd.Function):
-    """The eager form: one addition of a k x k block of taps per window position; its gradient reads the same blocks."""
+    """The eager form with its gradient."""
 
     @staticmethod
     def forward(ctx, attention: Tensor, heads: int, k: int, s: int):
         ctx.shape, ctx.arguments = attention.shape, (heads, k, s)
-        b, _, h, w = attention.shape
-        entries = attention.reshape(b, heads, k, k, k, k, h, w)
-        phases = []
-        for rows in _axes(k, s):
-            for columns in _axes(k, s):
-                taps = attention.new_zeros(b, heads, rows.size, columns.size, h, w)
-                for entry, block in _blocks(entries, taps, rows, columns, k):
-                    block += entry
-                phases.append(taps.view(b, -1, h, w))
-        return tuple(phases)
+        return tuple(merge_eagerly(attention, heads, k, s))
 
     @staticmethod
     def backward(ctx, *grads: Tensor):
         heads, k, s = ctx.arguments
-        b, _, h, w = ctx.shape
         if torch.is_grad_enabled():  # `create_graph=True`: the recorded form has derivatives of every order
             at = grads[0].new_zeros(ctx.shape, requires_grad=True)
             made = [(p, g) for p, g in zip(_merge_recorded(at, heads, k, s), grads) if p.numel()]
             phases, seeds = zip(*made)
             return *torch.autograd.grad(phases, at, seeds, create_graph=True), None, None, None
-        grad = grads[0].new_zeros(b, heads, k, k, k, k, h, w)
-        pairs = [(rows, columns) for rows in _axes(k, s) for columns in _axes(k, s)]
-        for (rows, columns), taps in zip(pairs, grads):
-            taps = taps.reshape(b, heads, rows.size, columns.size, h, w)
-            for entry, block in _blocks(grad, taps, rows, columns, k):
-                entry.copy_(block)
-        return grad.view(ctx.shape), None, None, None
+        return merge_gradient(list(grads), heads, k, s), None, None, None
+
+
+def merge_eagerly(attention: Tensor, heads: int, k: int, s: int) -> list[Tensor]:
+    """The eager form of `merge`, without gradients: one addition of a k x k block of taps per window position."""
+    b, _, h, w = attention.shape
+    entries = attention.reshape(b, heads, k, k, k, k, h, w)
+    phases = []
+    for rows in _axes(k, s):
+        for columns in _axes(k, s):
+            taps = attention.new_zeros(b, heads, rows.size, columns.size, h, w)
+            for entry, block in _blocks(entries, taps, rows, columns, k):
+                block += entry
+            phases.append(taps.view(b, -1, h, w))
+    return phases
+
+
+def merge_gradient(grads: list[Tensor], heads: int, k: int, s: int) -> Tensor:
+    """The gradient of `merge_eagerly`, which reads the same blocks."""
+    b, _, h, w = grads[0].shape
+    grad = grads[0].new_zeros(b, heads, k, k, k, k, h, w)
+    pairs = [(rows, columns) for rows in _axes(k, s) for columns in _axes(k, s)]
+    for (rows, columns), taps in zip(pairs, grads):
+        taps = taps.reshape(b, heads, rows.size, columns.size, h, w)
+        for entry, block in _blocks(grad, taps, rows, columns, k):
+            entry.copy_(block)
+    return grad.view(b, -1, h, w)
+
+
+def merged_channels(heads: int, k: int, s: int) -> list[int]:
+    """Channels of each tensor that `merge` returns."""
+    return [heads * rows.size * columns.size for rows in _axes(k, s) for columns in _axes(k, s)]
 
 
 def _blocks(entries: Tensor, taps: Tensor, rows: _Axis, columns: _Axis, k: int):
