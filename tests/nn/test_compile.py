@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import os
 import shutil
 
 import pytest
 import torch
+from functorch.compile import make_boxed_func
 from torch import Tensor, nn
+from torch._dynamo.backends.common import aot_autograd
 
 from tests.tolerances import PARITY, distance
-from yolo_cot.nn import C3k2CoT, C3k2Outlook, CoTAttention, OutlookAttention
+from yolo_cot.nn import C3k2CoT, C3k2Outlook, CoTAttention, OutlookAttention, Outlooker, VOLOTransformer
 
 BLOCKS = {
     "CoTAttention": lambda: CoTAttention(32),
     "CoTAttention, gated": lambda: CoTAttention(32, gate=0.5),
     "OutlookAttention": lambda: OutlookAttention(64),
     "OutlookAttention, stride 2": lambda: OutlookAttention(64, stride=2),
+    "Outlooker, stride 2": lambda: Outlooker(64, stride=2),
+    "VOLOTransformer": lambda: VOLOTransformer(64),
     "C3k2CoT": lambda: C3k2CoT(64, 64),
     "C3k2Outlook": lambda: C3k2Outlook(64, 64),
 }
-# A larger graph takes these backends long to lower, and says no more about the block.
-SMALL = ["CoTAttention", "CoTAttention, gated", "C3k2CoT"]
 
 
 @pytest.fixture(autouse=True)
@@ -58,19 +61,65 @@ def test_a_block_is_one_graph_with_the_values_and_gradients_of_eager_mode(name):
     compare(BLOCKS[name]().train(), "eager")
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BLOCKS)
 def test_the_recorded_backward_graph_gives_the_gradients_of_eager_mode(name):
     compare(BLOCKS[name]().eval(), "aot_eager")
 
 
-def test_generated_code_gives_the_values_of_eager_mode(tmp_path, monkeypatch):
+@pytest.fixture
+def _generator(tmp_path, monkeypatch):
+    """torch's code generator for the CPU, with an empty cache; skipped where there is no C++ compiler."""
     compiler = os.environ.get("CXX", "g++")
     if not shutil.which(compiler):
         pytest.skip(f"torch's code generator for the CPU needs a C++ compiler; {compiler} is not there")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+
+
+@pytest.mark.usefixtures("_generator")
+def test_generated_code_gives_the_values_of_eager_mode():
     block, x = CoTAttention(32).eval(), torch.randn(2, 32, 7, 6)
     with torch.no_grad():
         assert distance(torch.compile(block, fullgraph=True)(x), block(x)) < 1e-5
+
+
+@pytest.mark.usefixtures("_generator")
+def test_generated_code_around_the_operators_gives_the_values_and_gradients_of_eager_mode():
+    compare(OutlookAttention(64), "inductor")
+
+
+@pytest.mark.parametrize("name", ["OutlookAttention", "OutlookAttention, stride 2"])
+def test_a_compiled_graph_holds_the_mix_as_one_operator(name):
+    graphs = []
+
+    def keep(graph, inputs):
+        graphs.append([str(node.target) for node in graph.graph.nodes])
+        return make_boxed_func(graph)
+
+    x = torch.randn(1, 64, 6, 5, requires_grad=True)
+    torch.compile(BLOCKS[name](), backend=aot_autograd(fw_compiler=keep, bw_compiler=keep), fullgraph=True)(
+        x
+    ).sum().backward()
+    forward, backward = graphs
+    assert "yolo_cot.merge.default" in forward
+    assert "yolo_cot.mix.default" in forward
+    assert "yolo_cot.merge_gradient.default" in backward
+    assert "yolo_cot.mix_gradients.default" in backward
+    if name == "OutlookAttention":  # a count that grows with the taps would be the form for exporters
+        assert len(forward) < 40
+
+
+def test_an_exported_graph_holds_no_operator_of_ours():
+    block, x = OutlookAttention(64).eval(), torch.randn(1, 64, 6, 5)
+    program = torch.export.export(block, (x,))
+    assert not [node for node in program.graph.nodes if "yolo_cot" in str(node.target)]
+    assert distance(program.module()(x), block(x)) < 1e-5
+
+
+def test_the_operators_survive_a_reload_of_their_module():
+    from yolo_cot.ops import compiled
+
+    importlib.reload(compiled)
+    compare(OutlookAttention(64), "aot_eager")
 
 
 def test_a_graph_break_inside_a_block_would_be_told(monkeypatch):

@@ -9,14 +9,17 @@ import pytest
 import torch
 
 from tests.tolerances import GOLDEN, distance
-from yolo_cot.nn import CoTAttention, OutlookAttention
+from yolo_cot.nn import CoTAttention, CoTBlock, CoXtBlock, OutlookAttention, Outlooker
 
 GOLDEN_DIR = Path(__file__).parents[1] / "golden"
 CASES = {
+    "cotnet_cot_layer": (lambda: CoTBlock(32), False),
+    "cotnet_coxt_layer": (lambda: CoXtBlock(32), False),
     "plugin_cot_attention_k3": (lambda: CoTAttention(16), False),
     "plugin_outlook_attention": (lambda: OutlookAttention(24, num_heads=3), True),
     "volo_outlook_attention_s1": (lambda: OutlookAttention(24, num_heads=3), True),
     "volo_outlook_attention_s2": (lambda: OutlookAttention(24, num_heads=3, stride=2, qkv_bias=True), True),
+    "volo_outlooker_s2": (lambda: Outlooker(24, num_heads=3, stride=2), True),
 }
 
 
@@ -33,10 +36,13 @@ def case(request):
 
 
 def ours(block, key):
-    """Our name of the parameter that the authors call `key`."""
-    for old, new in block.authors_keys.items():
-        if key.startswith(old):
-            return new + key[len(old) :]
+    """Our name of the parameter that the authors call `key`, through every module that renames keys."""
+    for name, module in block.named_modules():
+        prefix = f"{name}." if name else ""
+        for old, new in getattr(module, "authors_keys", {}).items():
+            if key.startswith(prefix + old):
+                key = prefix + new + key[len(prefix + old) :]
+                break
     return key
 
 

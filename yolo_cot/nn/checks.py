@@ -40,3 +40,10 @@ def flag(owner: str, name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{owner} needs True or False for {name}; got {value!r}.")
     return value
+
+
+def one_of(owner: str, name: str, value: object, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of the given words."""
+    if value not in choices:
+        raise ValueError(f"{owner} needs {name} to be one of {', '.join(choices)}; got {value!r}.")
+    return str(value)

@@ -45,6 +45,39 @@ class TapMeanConv2d(nn.Conv2d):
         return self.in_channels * output.numel()
 
 
+class PointwiseConv2d(nn.Conv2d):
+    """1x1 convolution that is computed as a matrix product where that is faster: without gradients, on a CPU.
+
+    Args:
+        c1: channels in.
+        c2: channels out.
+        bias: whether there is a bias.
+
+    Shape: (B, c1, H, W) -> (B, c2, H, W).
+    """
+
+    def __init__(self, c1: int, c2: int, bias: bool = True):
+        super().__init__(c1, c2, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the convolution."""
+        if x.device.type != "cpu" or recording() or torch.is_grad_enabled():
+            return super().forward(x)
+        return _product(x, self.weight, self.bias)
+
+    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+        """Multiply-adds: c1 for each output value."""
+        return self.in_channels * output.numel()
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The 1x1 convolution as a matrix product, on a CPU some 10 to 20 % faster."""
+    b, _, h, w = x.shape
+    rows, columns = weight.flatten(1).expand(b, -1, -1), x.flatten(2)
+    product = torch.bmm(rows, columns) if bias is None else torch.baddbmm(bias[:, None], rows, columns)
+    return product.view(b, -1, h, w)
+
+
 class ScaledConv2d(nn.Conv2d):
     """1x1 convolution whose output is multiplied by a constant: the constant is applied to the weights.
 
@@ -73,9 +106,7 @@ class ScaledConv2d(nn.Conv2d):
         if not self.folded:
             weight, bias = weight * self.scale, bias * self.scale
         elif x.device.type == "cpu" and not recording():
-            # Deployed on a CPU, the matrix product is some 10 to 20 % faster than the convolution that it equals.
-            rows = weight.flatten(1).expand(x.shape[0], -1, -1)
-            return torch.baddbmm(bias[:, None], rows, x.flatten(2)).view(x.shape[0], -1, *x.shape[2:])
+            return _product(x, weight, bias)
         return F.conv2d(x, weight, bias)
 
     @torch.no_grad()

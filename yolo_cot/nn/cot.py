@@ -49,10 +49,11 @@ class CoTAttention(AuthorsKeys, GatedBlock):
     softmax over all H * W positions and adds. Its dynamic branch is therefore about 1 / (H * W) of the static one.
 
     Args:
-        c1: channels in and out, a multiple of 4 (the static context is a convolution in 4 groups).
+        c1: channels in and out, a multiple of `groups`.
         kernel_size: side k of the static context, odd.
         factor: the attention's hidden width is 2 * c1 // factor.
         gate: None, or the start value of `gamma` in x + gamma * block(x).
+        groups: groups of the static context's convolution; the tutorial's CoTResNet-50 has 1.
 
     Shape: (B, c1, H, W) -> (B, c1, H, W), any H and W.
     """
@@ -67,18 +68,19 @@ class CoTAttention(AuthorsKeys, GatedBlock):
         "attention_embed.3.": "attention_mean.",
     }
 
-    def __init__(self, c1: int, kernel_size: int = 3, factor: int = 4, gate: float | None = None):
+    def __init__(self, c1: int, kernel_size: int = 3, factor: int = 4, gate: float | None = None, groups: int = 4):
         super().__init__(c1, gate)
         self.kernel_size = checks.odd("CoTAttention", "kernel_size", kernel_size)
-        if c1 % 4:
+        if c1 % checks.whole("CoTAttention", "groups", groups):
+            low = c1 // groups * groups
             raise ValueError(
-                f"CoTAttention needs c1 divisible by 4, its number of groups; got c1={c1}. "
-                f"Use {c1 // 4 * 4 or 4} or {c1 // 4 * 4 + 4}."
+                f"CoTAttention needs c1 divisible by {groups}, its number of groups; got c1={c1}. "
+                f"Use {f'{low} or ' if low else ''}{low + groups}."
             )
         hidden = 2 * c1 // checks.whole("CoTAttention", "factor", factor)
         if not hidden:
             raise ValueError(f"CoTAttention needs factor of at most 2 * c1; got factor={factor}, c1={c1}.")
-        self.key_embed = Conv(c1, c1, kernel_size, g=4, act=nn.ReLU())
+        self.key_embed = Conv(c1, c1, kernel_size, g=groups, act=nn.ReLU())
         self.value_embed = Conv(c1, c1, 1, act=False)
         self.attention_embed = Conv(2 * c1, hidden, 1, act=nn.ReLU())
         self.attention_mean = TapMeanConv2d(hidden, c1, kernel_size**2)

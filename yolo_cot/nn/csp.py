@@ -6,6 +6,7 @@ bottleneck gives its place to the block; in YOLO's bottleneck of two 3x3 convolu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from torch import nn
@@ -13,6 +14,7 @@ from ultralytics.nn.modules import C3k2, Conv
 from ultralytics.nn.modules.block import Bottleneck
 
 from .cot import CoTAttention
+from .cot_block import CoTBlock
 from .outlook import OutlookAttention
 
 
@@ -73,6 +75,50 @@ class C3k2CoT(_C3k2Host):
         kernel_size: int = 3,
     ):
         super().__init__(c1, c2, n, c3k, e, attn, g, shortcut, lambda c: CoTAttention(c, kernel_size))
+
+
+class C3k2CoTBlock(_C3k2Host):
+    """C3k2 whose bottlenecks' second 3x3 convolution is a `CoTBlock`, the block of the paper.
+
+    Eight channels share a set of weights, or four, two or one where the bottleneck's width is no multiple of eight.
+
+    Source: C3k2 of YOLO11; `CoTBlock` in this package, put where CoTNet (arXiv 2107.12292, section 3.3) puts it in
+    ResNet.
+    Differs from C3k2: only in `m.*.cv2` of its bottlenecks, which is the block, followed by a 1x1 convolution where the
+    bottleneck changes its width; every other tensor keeps name and shape.
+
+    Args:
+        c1: channels in.
+        c2: channels out.
+        n: bottlenecks.
+        c3k: whether each is a C3k of two bottlenecks.
+        e: ratio of the hidden width to c2.
+        attn: whether a PSA block follows each bottleneck (Ultralytics 8.4 and later).
+        g: groups of the bottlenecks' convolutions; must be 1, for the one that has groups is replaced.
+        shortcut: whether the bottlenecks add their input.
+        kernel_size: side of CoTBlock's window, odd.
+        fusion: what CoTBlock gives out: `static`, `dynamic`, `linear` or `attention`.
+
+    Shape: (B, c1, H, W) -> (B, c2, H, W).
+    """
+
+    def __init__(
+        self,
+        c1: int,
+        c2: int,
+        n: int = 1,
+        c3k: bool = False,
+        e: float = 0.5,
+        attn: bool = False,
+        g: int = 1,
+        shortcut: bool = True,
+        kernel_size: int = 3,
+        fusion: str = "attention",
+    ):
+        def make(c: int) -> nn.Module:
+            return CoTBlock(c, kernel_size, share=math.gcd(8, c), fusion=fusion)
+
+        super().__init__(c1, c2, n, c3k, e, attn, g, shortcut, make)
 
 
 class C3k2Outlook(_C3k2Host):

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from ..ops.outlook import outlook
 from ..ops.outlook_recorded import outlook_recorded, recorded_order
-from ..ops.tracing import recording
+from ..ops.outlook_strided import outlook_strided
+from ..ops.tracing import compiling, recording
 from . import checks
-from .conv import ScaledConv2d
+from .conv import PointwiseConv2d, ScaledConv2d
 from .gate import GatedBlock
 from .keys import AuthorsKeys
 
@@ -32,7 +33,9 @@ class WindowMix(nn.Module):
     def forward(self, values: Tensor, logits: Tensor) -> Tensor:
         """Return the mixed values."""
         dropout = self.dropout if self.training else 0.0
-        return outlook(values, logits, self.num_heads, self.kernel_size, self.stride, dropout)
+        exporting = self.stride > 1 and recording() and not compiling()
+        mix = outlook_strided if exporting else outlook
+        return mix(values, logits, self.num_heads, self.kernel_size, self.stride, dropout)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds of what is computed.
@@ -91,13 +94,7 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
     ):
         super().__init__(c1, gate)
         name = "OutlookAttention"
-        self.num_heads = heads(name, c1) if num_heads is None else checks.whole(name, "num_heads", num_heads)
-        if c1 % self.num_heads:
-            divisors = [n for n in range(1, min(c1, 33)) if c1 % n == 0]
-            raise ValueError(
-                f"{name} needs c1 divisible by num_heads; got c1={c1}, num_heads={num_heads}. "
-                f"Use {', '.join(map(str, divisors[:-1]))}{' or ' if divisors[:-1] else ''}{divisors[-1]}."
-            )
+        self.num_heads = head_count(name, c1, num_heads)
         self.kernel_size = checks.odd(name, "kernel_size", kernel_size)
         if checks.whole(name, "padding", padding, least=0) != kernel_size // 2:
             raise ValueError(
@@ -108,15 +105,15 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
         self.proj_drop = checks.probability(name, "proj_drop", proj_drop)
         attn_drop = checks.probability(name, "attn_drop", attn_drop)
         scale = (c1 // self.num_heads) ** -0.5 if qk_scale is None else checks.number(name, "qk_scale", qk_scale)
-        self.v = nn.Conv2d(c1, c1, 1, bias=checks.flag(name, "qkv_bias", qkv_bias))
+        self.v = PointwiseConv2d(c1, c1, checks.flag(name, "qkv_bias", qkv_bias))
         self.attn = ScaledConv2d(c1, self.num_heads * kernel_size**4, scale)
         self.mix = WindowMix(self.num_heads, kernel_size, stride, attn_drop)
-        self.proj = nn.Conv2d(c1, c1, 1)
+        self.proj = PointwiseConv2d(c1, c1)
 
     def attend(self, x: Tensor) -> Tensor:
         """Project, mix the windows, project."""
         centres = x if self.stride == 1 else F.avg_pool2d(x, self.stride, self.stride, ceil_mode=True)
-        if recording() and self.stride == 1:
+        if recording() and not compiling() and self.stride == 1:
             order = recorded_order(self.num_heads, self.kernel_size)
             dropout = self.mix.dropout if self.training else 0.0
             mixed = outlook_recorded(self.v(x), self.attn(centres, order), self.num_heads, self.kernel_size, dropout)
@@ -139,3 +136,16 @@ def heads(owner: str, c1: int, width: int = 32) -> int:
     """Largest number of heads that divides `c1` into heads of at least `width` channels; 1 if there is none."""
     c1 = checks.whole(owner, "c1", c1)
     return max(n for n in range(1, max(c1 // width, 1) + 1) if c1 % n == 0)
+
+
+def head_count(owner: str, c1: int, num_heads: int | None) -> int:
+    """`num_heads` if it divides `c1`; the number that `heads` takes if it is None."""
+    if num_heads is None:
+        return heads(owner, c1)
+    if c1 % checks.whole(owner, "num_heads", num_heads):
+        divisors = [n for n in range(1, min(c1, 33)) if c1 % n == 0]
+        raise ValueError(
+            f"{owner} needs c1 divisible by num_heads; got c1={c1}, num_heads={num_heads}. "
+            f"Use {', '.join(map(str, divisors[:-1]))}{' or ' if divisors[:-1] else ''}{divisors[-1]}."
+        )
+    return num_heads

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .cot import CoTAttention
+from .cot_block import CoTBlock, CoXtBlock
 from .outlook import OutlookAttention
+from .split_attention import PooledBatchNorm2d
 
 
 class PublishedCoTAttention(nn.Module):
@@ -24,10 +26,10 @@ class PublishedCoTAttention(nn.Module):
 
     def __init__(self, block: CoTAttention):
         super().__init__()
-        self.taps = block.kernel_size**2
+        k, self.taps = block.kernel_size, block.kernel_size**2
         c, hidden = block.c1, block.attention_embed.conv.out_channels
         self.key_embed = nn.Sequential(
-            nn.Conv2d(c, c, block.kernel_size, padding=block.kernel_size // 2, groups=4, bias=False),
+            nn.Conv2d(c, c, k, padding=k // 2, groups=block.key_embed.conv.groups, bias=False),
             nn.BatchNorm2d(c),
             nn.ReLU(),
         )
@@ -103,3 +105,72 @@ class PublishedOutlookAttention(nn.Module):
         mixed = (attention @ windows).permute(0, 1, 4, 3, 2).reshape(b, c * k * k, h * w)
         folded = F.fold(mixed, (height, width), k, padding=k // 2, stride=s)
         return self.proj(folded.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class PublishedCoTBlock(nn.Module):
+    """The paper's CoT and CoXt blocks with the aggregation written as unfold, multiply and sum.
+
+    Source: CoTNet, arXiv 2107.12292, section 3.2, as its authors' code computes it: input and keys side by side in
+    memory, a softmax over the two contexts stacked on an axis of their own.
+    Differs from it: the CuPy kernel of the aggregation is its formula, by `unfold`; the batch norm behind the pool
+    takes a batch of one image, so that it can be measured there.
+
+    Args:
+        block: a CoTBlock or CoXtBlock with fusion `attention` that is not fused; its gate is left out.
+    """
+
+    def __init__(self, block: CoTBlock | CoXtBlock):
+        super().__init__()
+        c, k, groups = block.c1, block.kernel_size, block.groups
+        self.kernel_size, self.groups = k, groups
+        hidden, weights = block.weights.in_channels, block.weights.out_channels
+        self.key_embed = nn.Sequential(
+            nn.Conv2d(c, c, k, padding=k // 2, groups=block.key_groups, bias=False), nn.BatchNorm2d(c), nn.ReLU()
+        )
+        self.embed = nn.Sequential(
+            nn.Conv2d(2 * c, hidden, 1, groups=groups, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(),
+            nn.Conv2d(hidden, weights, 1, groups=groups),
+            nn.GroupNorm(block.weight_norm.num_groups, weights),
+        )
+        self.values = nn.Sequential(nn.Conv2d(c, c, 1, groups=groups, bias=False), nn.BatchNorm2d(c))
+        self.norm = nn.BatchNorm2d(c)
+        narrow = block.fusion.reduce.conv.out_channels
+        self.fusion = nn.Sequential(
+            nn.Conv2d(c, narrow, 1), PooledBatchNorm2d(narrow), nn.ReLU(), nn.Conv2d(narrow, 2 * c, 1)
+        )
+        pairs: tuple[tuple[nn.Module, nn.Module], ...] = (
+            (self.key_embed[0], block.key_embed.conv),
+            (self.key_embed[1], block.key_embed.bn),
+            (self.embed[0], block.hidden.conv),
+            (self.embed[1], block.hidden.norm),
+            (self.embed[3], block.weights),
+            (self.embed[4], block.weight_norm),
+            (self.values[0], block.values.conv),
+            (self.values[1], block.values.bn),
+            (self.norm, block.norm),
+            (self.fusion[0], block.fusion.reduce.conv),
+            (self.fusion[1], block.fusion.reduce.bn),
+            (self.fusion[3], block.fusion.expand),
+        )
+        for own, theirs in pairs:
+            own.load_state_dict(theirs.state_dict())
+            if isinstance(own, nn.BatchNorm2d):
+                own.eps, own.momentum = theirs.eps, theirs.momentum  # type: ignore[assignment]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output, (B, C, H, W)."""
+        b, c, h, w = x.shape
+        k, groups = self.kernel_size, self.groups
+        keys = self.key_embed(x)
+        both = torch.cat((x, keys), 1) if groups == 1 else torch.stack((x, keys), 2).flatten(1, 2)
+        weights = self.embed(both).view(b * groups, 1, -1, k * k, h, w)
+        sets = weights.shape[2]
+        windows = F.unfold(self.values(x).view(b * groups, c // groups, h, w), k, padding=k // 2)
+        # Channel c of a group has the weights of set c % sets.
+        windows = windows.view(b * groups, c // groups // sets, sets, k * k, h, w)
+        dynamic = F.silu(self.norm((windows * weights).sum(3).view(b, c, h, w)))
+        stacked = torch.stack((dynamic, keys), 2)
+        shares = self.fusion(stacked.sum(2).mean((2, 3), keepdim=True)).view(b, c, 2).softmax(2)
+        return (stacked * shares[..., None, None]).sum(2)
