@@ -7,13 +7,13 @@ import torch
 from torch import nn
 from ultralytics.nn.modules import Detect
 
-from yolo_cot.plugin.catalog import BLOCKS
+from yolo_cot.plugin.catalog import BLOCKS, INSERTABLE
 from yolo_cot.plugin.rows import RowError
 
 from .models import SCALES, build
 
-KEEPERS = [name for name, block in BLOCKS.items() if block.counts_as is None]
-COMPOSITES = [name for name, block in BLOCKS.items() if block.counts_as is not None]
+KEEPERS = [name for name, block in INSERTABLE.items() if block.counts_as is None]
+COMPOSITES = [name for name, block in INSERTABLE.items() if block.counts_as is not None]
 
 
 def row_of(model, part):
@@ -99,7 +99,7 @@ def test_text_is_read_as_ultralytics_reads_it():
             r"row 2: CoTAttention takes its channels from its input, and the row gives none; got 256. Remove it",
         ),
         ([-1, 1, "OutlookAttention", [128, 4]], r"row 2: OutlookAttention takes its channels from its input"),
-        ([-1, 1, "CoTAttention", [3, 4, 0.0, 1]], r"row 2: CoTAttention takes \[.*\], 3 arguments at most; got 4"),
+        ([-1, 1, "CoTAttention", [3, 4, 0.0, 4, 1]], r"row 2: CoTAttention takes \[.*\], 4 arguments at most; got 5"),
         ([-1, 1, "C3k2CoT", []], r"row 2: C3k2CoT needs 'c2'"),
         ([-1, 1, "CoTAttention", [{"kernle_size": 3}]], r"has no argument 'kernle_size'. Did you mean 'kernel_size'\?"),
         ([-1, 1, "CoTAttention", [3, {"kernel_size": 3}]], r"got 'kernel_size' twice, by position and by name"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import Any
 
 from torch import nn
 from ultralytics.nn import tasks
+from ultralytics.utils import LOGGER
 
 from .probe import class_state
 
@@ -49,5 +51,11 @@ def build(config: dict[str, Any], scale: str = "", name: str = "") -> nn.Module:
             row[3][2:3] = [None]  # "DEFAULT" would download weights
     head = config["head"][-1][2]
     cls = getattr(tasks, _BY_HEAD.get(head) or _BY_TASK[tasks.guess_model_task(config)])
-    with class_state(head):
-        return cls(config, verbose=False)
+    level = LOGGER.level
+    # A classifier prints its summary whatever `verbose` says.
+    LOGGER.setLevel(max(level, logging.WARNING))
+    try:
+        with class_state(head):
+            return cls(config, verbose=False)
+    finally:
+        LOGGER.setLevel(level)

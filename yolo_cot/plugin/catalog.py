@@ -9,9 +9,28 @@ import inspect
 from dataclasses import dataclass
 
 from torch import nn
-from ultralytics.nn.modules import C3k2
+from ultralytics.nn.modules import C2f, C3k2, Classify, Conv
 
-from ..nn import C3k2CoT, C3k2Outlook, CoTAttention, OutlookAttention
+from ..nn import (
+    C3k2CoT,
+    C3k2CoTBlock,
+    C3k2Outlook,
+    CoTAttention,
+    CoTBlock,
+    CoTNetStage,
+    CoTNetStem,
+    CoXtBlock,
+    GatedConv,
+    LocalSelfAttention,
+    OutlookAttention,
+    Outlooker,
+    PooledClassify,
+    VOLODownsample,
+    VOLOHead,
+    VOLOPosition,
+    VOLOStem,
+    VOLOTransformer,
+)
 
 
 @dataclass(frozen=True)
@@ -22,10 +41,12 @@ class Block:
         cls: the class; its name is the name in a YAML.
         counts_as: the stock class whose place it takes in Ultralytics' parser. None: the block keeps its input's
             channels, and its YAML row gives the arguments after `c1`.
+        brick: whether it is a part of a network, with a place of its own there, and no block to insert elsewhere.
     """
 
     cls: type[nn.Module]
     counts_as: type[nn.Module] | None = None
+    brick: bool = False
 
     @property
     def name(self) -> str:
@@ -44,7 +65,24 @@ BLOCKS: dict[str, Block] = {
     for block in (
         Block(CoTAttention),
         Block(OutlookAttention),
+        Block(GatedConv),
         Block(C3k2CoT, counts_as=C3k2),
         Block(C3k2Outlook, counts_as=C3k2),
+        Block(CoTBlock),
+        Block(CoXtBlock),
+        Block(LocalSelfAttention),
+        Block(Outlooker),
+        Block(C3k2CoTBlock, counts_as=C3k2),
+        Block(CoTNetStem, counts_as=Conv, brick=True),
+        Block(CoTNetStage, counts_as=C2f, brick=True),
+        Block(PooledClassify, counts_as=Classify, brick=True),
+        Block(VOLOStem, counts_as=Conv, brick=True),
+        Block(VOLODownsample, counts_as=Conv, brick=True),
+        Block(VOLOPosition, brick=True),
+        Block(VOLOTransformer, brick=True),
+        Block(VOLOHead, counts_as=Classify, brick=True),
     )
 }
+
+# The blocks that can be inserted into any model; the others are parts of networks.
+INSERTABLE: dict[str, Block] = {name: block for name, block in BLOCKS.items() if not block.brick}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 import pkgutil
 from collections.abc import Callable
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
 import torch
+from ultralytics import __version__ as ultralytics_version
 from ultralytics.nn import tasks
 
 from .. import nn as blocks
@@ -42,14 +45,17 @@ def safe_globals() -> Undo:
 
 
 def damaged_files() -> Undo:
-    """Say that a checkpoint is damaged where torch says no more than `Invalid argument`: a file that was cut short."""
+    """Say that a checkpoint is damaged where torch says no more than `Invalid argument` or `Ran out of input`.
+
+    Recent releases of Ultralytics say so themselves for most damages; older ones for none.
+    """
 
     def make(load: Callable) -> Callable:
         def load_or_say(weight, *args, **kwargs):
             try:
                 return load(weight, *args, **kwargs)
-            except OSError as error:
-                if not Path(str(weight)).is_file() or error.filename is not None:
+            except (OSError, EOFError, pickle.UnpicklingError, RuntimeError) as error:
+                if not Path(str(weight)).is_file() or not _of_damage(error):
                     raise
                 raise TypeError(
                     f"{weight} is not a loadable checkpoint: the file is truncated or corrupted ({error}). "
@@ -59,3 +65,33 @@ def damaged_files() -> Undo:
         return load_or_say
 
     return replace(tasks, "torch_safe_load", make)
+
+
+def _of_damage(error: Exception) -> bool:
+    """Whether an error of torch's loading means that the file is not what was written once."""
+    if isinstance(error, OSError):
+        return error.filename is None  # else the system names a file that it cannot open
+    if isinstance(error, pickle.UnpicklingError):
+        return "Weights only load failed" not in str(error)  # a class that restricted loading refuses
+    return isinstance(error, EOFError) or "PytorchStreamReader" in str(error)
+
+
+def save_full(model: torch.nn.Module, file: str | Path, task: str) -> None:
+    """Write a checkpoint of Ultralytics' layout with the weights as they are; `YOLO.save` would halve their precision.
+
+    Args:
+        model: an Ultralytics model.
+        file: the `.pt` file to write.
+        task: `classify`, `detect`, …
+    """
+    # What Ultralytics' own loading puts on a model that was built from a YAML, and writes into checkpoints.
+    model.args = {"task": task, "imgsz": 224 if task == "classify" else 640}  # type: ignore[assignment]
+    checkpoint = {
+        "date": datetime.now().isoformat(),
+        "version": ultralytics_version,
+        "epoch": -1,
+        "model": model.eval(),
+        "ema": None,
+        "train_args": {"task": task, "imgsz": 224 if task == "classify" else 640},
+    }
+    torch.save(checkpoint, file)

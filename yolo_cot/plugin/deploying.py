@@ -7,10 +7,8 @@ from collections.abc import Callable
 
 from ultralytics.nn import tasks
 
-from ..nn.conv import ScaledConv2d, TapMeanConv2d
-from ..nn.cot import PositionSoftmax
 from ..nn.gate import GatedBlock
-from ..nn.outlook import WindowMix
+from .checkpoints import own_classes
 from .undo import Undo, replace
 
 
@@ -50,11 +48,11 @@ def flops() -> Undo:
     def count(module, inputs, output):
         module.total_ops += module.macs(inputs, output)
 
-    for cls in (TapMeanConv2d, ScaledConv2d, PositionSoftmax, WindowMix):
-        register_hooks[cls] = count
+    counted = [cls for cls in own_classes() if hasattr(cls, "macs")]
+    register_hooks.update(dict.fromkeys(counted, count))
 
     def undo() -> None:
-        for cls in (TapMeanConv2d, ScaledConv2d, PositionSoftmax, WindowMix):
+        for cls in counted:
             register_hooks.pop(cls, None)
 
     return undo

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from .checkpoints import damaged_files, safe_globals
 from .deploying import flops, fusing
 from .faults import building
+from .gates import gate_log
 from .loading import install as loading
-from .lookup import config_lookup, data_lookup
+from .lookup import config_lookup, data_lookup, task_of_heads
 from .opening import bundles
 from .processes import command_children, ddp_children
 from .undo import Undo
@@ -20,6 +21,7 @@ from .undo import Undo
 HOOKS: tuple[Callable[[], Undo | None], ...] = (
     config_lookup,
     data_lookup,
+    task_of_heads,
     building,
     loading,
     fusing,
@@ -29,4 +31,5 @@ HOOKS: tuple[Callable[[], Undo | None], ...] = (
     safe_globals,
     damaged_files,
     bundles,
+    gate_log,
 )

@@ -1,4 +1,4 @@
-"""Where Ultralytics looks for YAML files: ours are found by name alone."""
+"""Where Ultralytics looks for YAML files: ours are found by name alone; and for which task it takes them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from ultralytics.nn import tasks
 
 from ..paths import config_dir, data_dir
+from .catalog import BLOCKS
 from .undo import Undo, imported, replace
 
 
@@ -46,3 +47,29 @@ def data_lookup() -> Undo | None:
 
     owner = imported("ultralytics.data.utils", "check_file")
     return replace(owner, "check_file", make) if owner else None
+
+
+def task_of_heads() -> Undo | None:
+    """Tell the task of a model that ends in a head of ours: that of the stock head that it counts as."""
+
+    def make(guess_model_task: Callable) -> Callable:
+        def guess(model):
+            config = model if isinstance(model, dict) else getattr(model, "yaml", None)
+            last = (config.get("head") or config.get("backbone") or [None])[-1] if isinstance(config, dict) else None
+            block = BLOCKS.get(str(last[2])) if isinstance(last, (list, tuple)) and len(last) == 4 else None
+            if block is None or block.counts_as is None:
+                return guess_model_task(model)
+            return guess_model_task({"head": [[-1, 1, block.counts_as.__name__, []]]})
+
+        return guess
+
+    owner = imported("ultralytics.engine.model", "guess_model_task")
+    if owner is None:
+        return None
+    undos = [replace(owner, "guess_model_task", make), replace(tasks, "guess_model_task", make)]
+
+    def undo() -> None:
+        for one in undos:
+            one()
+
+    return undo

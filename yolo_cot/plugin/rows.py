@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from .catalog import BLOCKS, Block
+from .catalog import BLOCKS, INSERTABLE, Block
 
 # A first argument this large is a channel count in the manner of older tutorials, not a kernel or a number of heads.
 _LOOKS_LIKE_CHANNELS = 64
@@ -16,6 +16,7 @@ _LOOKS_LIKE_CHANNELS = 64
 _MOST_REPEATS = 100
 _MOST_MAPS = 65536
 _RANGES: dict[str, tuple[float, float]] = {"c2": (1, 4096), "e": (1 / 64, 4), "kernel_size": (1, 15), "stride": (1, 8)}
+_RANGES |= {"hidden": (1, 4096), "mlp_ratio": (1 / 16, 16), "size": (1, 256), "depth": (1, 100)}
 # The number of heads, in the check of memory, of a row that leaves it to the block.
 _USUAL_HEADS = 8
 
@@ -55,7 +56,7 @@ def unknown_name(model: dict[str, Any], known: Iterable[str]) -> RowError | None
             continue
         near = difflib.get_close_matches(name, [*BLOCKS, *sorted(known)], n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        return RowError(f"{where(model, index)} names '{name}'.{hint} Known blocks: {', '.join(BLOCKS)}.")
+        return RowError(f"{where(model, index)} names '{name}'.{hint} Known blocks: {', '.join(INSERTABLE)}.")
     return None
 
 
@@ -98,7 +99,8 @@ def _prepare_row(model: dict[str, Any], index: int, row: Any) -> list[Any]:
     names = [parameter.name for parameter in BLOCKS[name].parameters]
     given = {key: _literal(at, BLOCKS[name], key, value, model) for key, value in zip(names, values)}
     _check_ranges(at, BLOCKS[name], given)
-    return [source, repeats, name, list(given.values())]
+    # Ultralytics evaluates text, after a look at the parser's own variables: a word goes as a literal.
+    return [source, repeats, name, [repr(v) if isinstance(v, str) else v for v in given.values()]]
 
 
 def positional(at: str, block: Block, arguments: list[Any]) -> list[Any]:
@@ -148,8 +150,12 @@ def _is_channels(value: Any) -> bool:
 
 
 def _literal(at: str, block: Block, name: str, value: Any, model: dict[str, Any]) -> Any:
-    """Read an argument given as text, as Ultralytics would: `nc` is the number of classes, the rest Python literals."""
-    if not isinstance(value, str):
+    """Read an argument given as text, as Ultralytics would: `nc` is the number of classes, the rest Python literals.
+
+    An argument whose default is a word takes words as they are.
+    """
+    default = next(p.default for p in block.parameters if p.name == name)
+    if not isinstance(value, str) or isinstance(default, str):
         return value
     if value == "nc":
         return model.get("nc")
