@@ -41,7 +41,7 @@ def test_models_lists_every_config_beside_the_plain_one(tmp_path):
         (["models", "imgsz=8"], "imgsz of 32 pixels or more; got 8"),
         (["models", "scale=n", "fused=2"], "fused=True or fused=False; got 2"),
         (["bench", "rounds=0"], "whole number of 1 or more for rounds; got 0"),
-        (["bench", "block=Conv"], "needs block from CoTAttention, OutlookAttention; got 'Conv'"),
+        (["bench", "block=Conv"], "needs block from CoTAttention, CoTBlock, CoXtBlock, OutlookAttention; got 'Conv'"),
         (["bench", "speed=1"], "got speed"),
         (["detect", "train", "model=missing.yaml", "data=coco8.yaml"], "missing.yaml"),
     ],

@@ -12,11 +12,15 @@ VERBS: dict[str, tuple[str, str]] = {
     "models": ("yolo_cot.tools.models", "list the configs with parameters and GFLOPs per scale"),
     "show": ("yolo_cot.tools.show", "print a model's rows beside its base's: model=..."),
     "bench": ("yolo_cot.tools.bench", "measure the blocks, or whole models: model=..."),
+    "ablate": ("yolo_cot.tools.ablate", "train models with several seeds, tell gain from noise: models=... data=..."),
+    "curve": ("yolo_cot.tools.curve", "plot accuracy against time of checkpoints: models=a.pt,b.pt data=..."),
+    "attention": ("yolo_cot.tools.attention", "show what each block looks at: model=best.pt source=image.jpg"),
     "insert": ("yolo_cot.tools.insert", "insert a block into any model YAML: base=... block=... at=... out=..."),
     "lint": ("yolo_cot.tools.lint", "find the faults of a model YAML: model=..."),
     "enable": ("yolo_cot.tools.enable", "make the plain yolo command of this environment know the blocks"),
     "disable": ("yolo_cot.tools.disable", "take that out again"),
     "checks": ("yolo_cot.tools.checks", "which Ultralytics is used, and whether everything is in place"),
+    "convert": ("yolo_cot.tools.convert", "take the authors' weights of CoTNet or VOLO: weights=... model=..."),
     "bundle": ("yolo_cot.tools.bundle", "write a checkpoint as safetensors, YAML and names: model=best.pt"),
 }
 
@@ -68,4 +72,4 @@ def _print_help(words: list[str]) -> None:
         return
     print("yolo-cot takes everything that yolo takes, and:")
     for verb, (_, what) in VERBS.items():
-        print(f"  yolo-cot {verb:<8} {what}")
+        print(f"  yolo-cot {verb:<9} {what}")

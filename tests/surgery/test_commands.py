@@ -54,11 +54,19 @@ def test_insert_tells_what_is_wrong(wish, error, message, tmp_path, monkeypatch)
 
 
 def test_insert_takes_values_as_the_command_line_parses_them(tmp_path, capsys):
-    out = tmp_path / "mine.yaml"
-    for at in ((4, 6), 4, "P3,P4", "[P3, P4]", ["P3"]):
+    for n, at in enumerate(((4, 6), 4, "P3,P4", "[P3, P4]", ["P3"])):
+        out = tmp_path / f"mine-{n}.yaml"
         insert_verb.main({"base": "yolo11", "out": str(out), "block": "CoTAttention", "at": at})
         rows = [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("Row")]
         assert rows == (["Row 5", "Row 8"] if "6" in str(at) or "4]" in str(at) or at == "P3,P4" else ["Row 5"])
+
+
+def test_insert_keeps_a_file_that_is_there(tmp_path):
+    out = tmp_path / "mine.yaml"
+    out.write_text("edited by hand")
+    with pytest.raises(ValueError, match=r"mine.yaml exists and is kept. Give another out="):
+        insert_verb.main({"base": "yolo11", "out": str(out), "block": "CoTAttention", "at": "P5"})
+    assert out.read_text() == "edited by hand"
 
 
 def test_insert_tells_when_ultralytics_would_misread_the_new_files_name(tmp_path, capsys):

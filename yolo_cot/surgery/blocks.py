@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from ultralytics.utils.ops import make_divisible
 
-from ..plugin.catalog import BLOCKS, Block
+from ..plugin.catalog import BLOCKS, INSERTABLE, Block
 from ..plugin.probe import Probed, module_names
 from ..plugin.rows import positional
 from .graph import Row
@@ -19,18 +19,21 @@ STOCK_NAMES = {name: block.counts_as.__name__ for name, block in BLOCKS.items() 
 
 
 def block_named(name: str) -> Block:
-    """A block of ours by its YAML name; ValueError with the nearest name if there is none."""
+    """A block of ours by its YAML name; ValueError with the nearest name if there is none, or if it is a brick."""
+    known = f"Known blocks: {', '.join(INSERTABLE)}."
+    if name in BLOCKS and name not in INSERTABLE:
+        raise ValueError(f"{name} is a part of a network and has its place there; insert takes a block. {known}")
     if name not in BLOCKS:
-        close = difflib.get_close_matches(name, BLOCKS, 1)
+        close = difflib.get_close_matches(name, INSERTABLE, 1)
         hint = f"Did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"no block is called {name!r}. {hint}Known blocks: {', '.join(BLOCKS)}.")
+        raise ValueError(f"no block is called {name!r}. {hint}{known}")
     return BLOCKS[name]
 
 
 def did_you_mean(name: str) -> str:
     """A remedy for a module name that nobody knows."""
     close = difflib.get_close_matches(name, [*BLOCKS, *module_names()], 1)
-    return f"Did you mean {close[0]!r}?" if close else f"Blocks of yolo-cot: {', '.join(BLOCKS)}."
+    return f"Did you mean {close[0]!r}?" if close else f"Blocks of yolo-cot: {', '.join(INSERTABLE)}."
 
 
 def check_arguments(name: str, arguments: Mapping[str, object]) -> None:
@@ -95,7 +98,7 @@ def _channel_count(
         if count > 0 and all(_scaled(count, scale, model) == channels for scale, channels in wanted.items()):
             return count
     told = ", ".join(f"{channels} at {scale}" if scale else str(channels) for scale, channels in wanted.items())
-    keeping = ", ".join(n for n, block in BLOCKS.items() if block.counts_as is None)
+    keeping = ", ".join(n for n, block in INSERTABLE.items() if block.counts_as is None)
     raise ValueError(
         f"{name} states its channel count, and none gives what {rows[carrier]} has ({told}) under this file's scales. "
         f"Insert a block that keeps its input's channels ({keeping}) or choose another place."

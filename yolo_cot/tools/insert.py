@@ -33,6 +33,8 @@ def main(overrides: dict[str, object]) -> None:
         raise ValueError(f"yolo-cot insert needs base= and out=. Example: {EXAMPLE}")
     if not Path(str(out)).resolve().parent.is_dir():
         raise FileNotFoundError(f"the folder of out={out} does not exist; make it first.")
+    if Path(str(out)).exists():
+        raise ValueError(f"{out} exists and is kept. Give another out=, or move it away.")
     if repeats is not None and (not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1):
         raise ValueError(f"repeats is a whole number of at least 1; got {repeats!r}.")
     places = [str(name) for name in _listed(settings["at"])]
