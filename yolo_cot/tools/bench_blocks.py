@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 from ultralytics.utils.torch_utils import fuse_conv_and_bn
 
-from ..nn import CoTAttention, OutlookAttention
+from ..nn import CoTAttention, CoTBlock, CoXtBlock, OutlookAttention
 from ..nn.gate import GatedBlock
-from ..nn.published import PublishedCoTAttention, PublishedOutlookAttention
+from ..nn.published import PublishedCoTAttention, PublishedCoTBlock, PublishedOutlookAttention
 from .timing import interleaved, peak_memory, relative_difference
 
 # Channels and side of the maps at P3, P4 and P5 of the neck, for 640 x 640 images.
@@ -26,6 +26,8 @@ LEVELS = {
 }
 PUBLISHED: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
     "CoTAttention": (CoTAttention, PublishedCoTAttention),
+    "CoTBlock": (CoTBlock, PublishedCoTBlock),
+    "CoXtBlock": (CoXtBlock, PublishedCoTBlock),
     "OutlookAttention": (OutlookAttention, PublishedOutlookAttention),
 }
 TOLERANCE = 1e-3  # of float32 values and gradients against the published form, relative to the largest
@@ -181,8 +183,10 @@ def cost(module: nn.Module, x: Tensor) -> tuple[float, float]:
         else:
             total += part.weight[0].numel() * output.numel()
 
+    tellers = [part for part in module.modules() if hasattr(part, "macs")]
+    told = {inner for part in tellers for inner in part.modules() if inner is not part}
     for part in module.modules():
-        if hasattr(part, "macs") or isinstance(part, nn.Conv2d):
+        if part not in told and (part in tellers or isinstance(part, nn.Conv2d)):
             hooks.append(part.register_forward_hook(count))
     with torch.inference_mode():
         y = module(x)
