@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _OLDER = ["8.3.200", "8.3.210", "8.3.220", "8.3.230", "8.3.240", "8.3.253"]
 _NEWER = ["8.4.0", "8.4.10", "8.4.25", "8.4.50", "8.4.75", "8.4.100", "8.4.125", "8.4.150", "8.4.175", "8.4.190"]
 RELEASES = [*_OLDER, *_NEWER]
-# Releases before 8.3.220 do not export through torch 2.9 or later, whatever the model.
+# Releases before this one do not pass dynamo=False, so from torch 2.9 on they cannot export, whatever the model.
+EXPORTS_FROM = (8, 3, 220)
 FULL = ("8.3.220", "8.4.100", "8.4.190")
 
 
@@ -73,7 +74,7 @@ def main() -> int:
     parser.add_argument("--wheels", type=Path)
     options = parser.parse_args()
     table = Table(title="Ultralytics releases")
-    for column in ("release", "contract", "train, predict, export, tune, two ranks", "seconds", "last line"):
+    for column in ("release", "contract", "train, predict, export, tune, two ranks", "seconds", "note"):
         table.add_column(column)
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -85,6 +86,8 @@ def main() -> int:
             used = f"ultralytics {release}," in output
             failed += not (held and used)
             last = output.strip().splitlines()[-1][:80] if not held else "" if used else "another release was imported"
+            if not last and tuple(map(int, release.split("."))) < EXPORTS_FROM:
+                last = "cannot export to ONNX with torch 2.9 or later, stock models neither"
             word = "holds" if held and used else "FAILS"
             table.add_row(release, word, word if full else "-", f"{seconds:.0f}", last)
             print(f"{release:8} {word} {last}", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from ultralytics import YOLO as YOLO_MODEL
 
 from tests.doors import tiny
 from tests.doors.test_checkpoints import KEPT
@@ -75,27 +76,34 @@ def test_a_source_with_nothing_to_predict_ends_with_a_message(pictures, tmp_path
     assert message in predict(pictures / source, tmp_path, status=1)
 
 
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        (b"", "is not a loadable checkpoint|EOFError|Ran out of input"),
-        (b"\x89PNG\r\n and no weights", "is not a loadable checkpoint|UnpicklingError|invalid load key"),
-        (KEPT.read_bytes()[:5000], "is not a loadable checkpoint|PytorchStreamReader|Invalid argument"),
-    ],
-)
-def test_weights_that_are_none_end_with_a_message(pictures, tmp_path, content, message):
-    import re
-
-    (tmp_path / "w.pt").write_bytes(content)
-    assert re.search(message, predict(pictures / "images", tmp_path, status=1, model=tmp_path / "w.pt"))
+DAMAGED = {
+    "empty": b"",
+    "of another format": b"\x89PNG\r\n and no weights",
+    "cut in its head": KEPT.read_bytes()[:5000],
+    "cut in its middle": KEPT.read_bytes()[:100_000],
+    "cut by one byte": KEPT.read_bytes()[:-1],
+}
 
 
-def test_our_command_tells_bad_weights_in_one_line(pictures, tmp_path):
-    (tmp_path / "w.pt").write_bytes(b"")
-    done = python(
-        YOLO_COT, "detect", "predict", f"model={tmp_path / 'w.pt'}", f"source={pictures / 'images'}", status=1
-    )
-    assert "w.pt" in done.stderr
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_weights_are_told_with_the_file_and_what_to_do(tmp_path, damage):
+    file = tmp_path / "w.pt"
+    file.write_bytes(DAMAGED[damage])
+    with pytest.raises(TypeError, match=r"w\.pt is not a loadable checkpoint.*truncated or corrupted"):
+        YOLO_MODEL(str(file))
+
+
+def test_our_command_tells_damaged_weights_in_one_line(pictures, tmp_path):
+    (tmp_path / "w.pt").write_bytes(DAMAGED["cut in its head"])
+    words = ["detect", "predict", f"model={tmp_path / 'w.pt'}", f"source={pictures / 'images'}"]
+    told = python(YOLO_COT, *words, cwd=tmp_path, status=1).stderr.strip().splitlines()[-1]
+    assert "w.pt is not a loadable checkpoint: the file is truncated or corrupted" in told
+    assert "Copy, download or train it again." in told
+
+
+def test_the_plain_command_ends_with_a_status_on_damaged_weights(pictures, tmp_path):
+    (tmp_path / "w.pt").write_bytes(DAMAGED["cut by one byte"])
+    assert "central directory" in predict(pictures / "images", tmp_path, status=1, model=tmp_path / "w.pt")
 
 
 def train(folder, data, status):

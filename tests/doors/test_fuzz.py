@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ultralytics.nn.tasks import DetectionModel
 
 from tests.plugin.models import with_row
-from yolo_cot.plugin.catalog import BLOCKS
+from yolo_cot.plugin.catalog import INSERTABLE
 from yolo_cot.plugin.rows import RowError
 
 FEW = int(os.environ.get("YOLO_COT_FUZZ", "60"))
@@ -38,10 +38,10 @@ odd = st.one_of(
 )
 plausible = st.one_of(st.integers(1, 9), st.sampled_from([0.0, 0.25, 0.5, 1.0, True, False, None]))
 values = st.one_of(plausible, odd)
-names = st.sampled_from(sorted({p.name for block in BLOCKS.values() for p in block.parameters}))
+names = st.sampled_from(sorted({p.name for block in INSERTABLE.values() for p in block.parameters}))
 keys = st.one_of(names, st.text(max_size=8), st.integers())
 named = st.dictionaries(keys, values, max_size=3)
-ours = st.sampled_from(sorted(BLOCKS))
+ours = st.sampled_from(sorted(INSERTABLE))
 
 
 @st.composite
@@ -49,12 +49,12 @@ def rows(draw):
     """A row that names one of our blocks, mostly well formed."""
     name = draw(ours)
     given = draw(st.lists(values, max_size=4))
-    if BLOCKS[name].counts_as and draw(st.integers(0, 3)):
+    if INSERTABLE[name].counts_as and draw(st.integers(0, 3)):
         given = [draw(st.sampled_from([16, 32, 64, 100])), *given]
     if draw(st.booleans()):
         given = [*given, draw(named)]
     if not draw(st.integers(0, 2)):
-        given = given[:1] if BLOCKS[name].counts_as else []
+        given = given[:1] if INSERTABLE[name].counts_as else []
     source = draw(st.one_of(st.just(-1), st.sampled_from([-2, 0, 1, 5, -9, None, "x", [-1], [0, 1], 1.0, True])))
     repeats = draw(st.one_of(st.integers(1, 3), st.sampled_from([0, -1, 10**9, None, 1.5, "2", True])))
     row = [source if draw(st.integers(0, 3)) == 0 else -1, repeats if draw(st.integers(0, 3)) == 0 else 1, name, given]

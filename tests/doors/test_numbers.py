@@ -8,13 +8,13 @@ from torch import nn
 from ultralytics import YOLO
 
 from tests.doors import tiny
-from yolo_cot.plugin.catalog import BLOCKS
+from yolo_cot.plugin.catalog import INSERTABLE
 
 CHANNELS = 32
 
 
 def make(name: str, **arguments) -> nn.Module:
-    block = BLOCKS[name]
+    block = INSERTABLE[name]
     return block.cls(CHANNELS, **arguments) if block.counts_as is None else block.cls(CHANNELS, CHANNELS, **arguments)
 
 
@@ -46,7 +46,7 @@ def check(name: str, kind: str, dtype: torch.dtype, device: str, fused: bool = F
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize("name", INSERTABLE)
 def test_training_under_bfloat16_gives_no_nan_at_extreme_inputs(name, kind):
     check(name, kind, torch.bfloat16, "cpu")
 
@@ -54,12 +54,12 @@ def test_training_under_bfloat16_gives_no_nan_at_extreme_inputs(name, kind):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="float16 autocast is tried on a GPU, and there is none")
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize("name", INSERTABLE)
 def test_training_under_float16_gives_no_nan_at_extreme_inputs(name, kind):
     check(name, kind, torch.float16, "cuda")
 
 
-@pytest.mark.parametrize("name", [name for name, block in BLOCKS.items() if block.counts_as is None])
+@pytest.mark.parametrize("name", [name for name, block in INSERTABLE.items() if block.counts_as is None])
 def test_a_gate_far_from_its_start_stays_finite_under_bfloat16(name):
     block = make(name, gate=100.0).train()
     x = inputs("1e4").requires_grad_()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
 from importlib.util import find_spec
 
 import pytest
 
 from tests.doors import tiny, two_ranks
-from tests.doors.contract import needs_cloudpickle, tuning_works
-from tests.processes import python
+from tests.doors.contract_trainings import tuning_by_commands_needs_the_hook, tuning_works, two_ranks_need_the_hook
+from tests.doors.two_ranks import needs_cloudpickle
+from tests.processes import environment, python
 
 needs_launch = pytest.mark.skipif(
     needs_cloudpickle(), reason="this Ultralytics starts multi-GPU training through cloudpickle, which is not installed"
@@ -34,14 +41,17 @@ def test_two_ranks_on_gloo_train_from_a_path(tmp_path):
 @pytest.mark.slow
 @needs_launch
 def test_without_the_import_in_the_script_the_ranks_do_not_know_the_blocks(tmp_path):
-    done = two_ranks.train(tmp_path, str(tiny.model(tmp_path).with_name("yolo11n-tiny.yaml")), hooked=False)
-    assert done.returncode != 0
-    assert "KeyError: 'C3k2CoT'" in done.stderr
+    two_ranks_need_the_hook(tmp_path)
 
 
 @pytest.mark.slow
 def test_tuning_trains_our_blocks(tmp_path):
     tuning_works(tmp_path)
+
+
+@pytest.mark.slow
+def test_tuning_by_commands_does_not_know_the_blocks_without_its_hook(tmp_path):
+    tuning_by_commands_needs_the_hook(tmp_path)
 
 
 def test_commands_of_ultralytics_are_started_with_the_package_and_others_are_left_alone(monkeypatch):
@@ -111,27 +121,88 @@ def test_training_works_with_data_loader_workers_under_spawn(tmp_path):
 
 
 def run_file(file, *words):
-    import subprocess
-    import sys
-
-    from tests.processes import environment
-
     command = [sys.executable, str(file), *map(str, words)]
     return subprocess.run(command, cwd=file.parent, env=environment(), capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'ray[tune]'")
-def test_ray_tune_on_a_local_ray_trains_our_blocks(tmp_path):
-    model = tiny.model(tmp_path)
-    data = tiny.data(tmp_path / "d")
-    code = f"""
-import ray, yolo_cot
+RAY = """
+import inspect, sys
+import ray
+import yolo_cot
+from ray import tune
 from ultralytics import YOLO
-ray.init(num_cpus=1, include_dashboard=False)
-results = YOLO({str(model)!r}).tune(
-    use_ray=True, data={str(data)!r}, iterations=1, epochs=1, imgsz=64, batch=4, device="cpu", workers=0, plots=False,
-    amp=False, space={{"lr0": ray.tune.uniform(0.001, 0.01)}}, gpu_per_trial=None
+from ultralytics.utils import NUM_THREADS
+from ultralytics.utils.tuner import run_ray_tune
+model, data, runs, place = sys.argv[1:]
+ray.init(num_cpus=NUM_THREADS, include_dashboard=False, _temp_dir=place)  # a trial asks for so many
+more = {"search_alg": "random"} if "search_alg" in inspect.signature(run_ray_tune).parameters else {}
+results = YOLO(model).tune(
+    use_ray=True, data=data, iterations=1, epochs=1, imgsz=64, batch=4, device="cpu", workers=0, plots=False, amp=False,
+    space={"lr0": tune.uniform(0.001, 0.01)}, project=runs, **more
 )
 assert not results.errors, results.errors
 """
-    python(code, cwd=tmp_path)
+# In Ray's workers, and there alone, the import of the package registers nothing.
+IDLE_IN_WORKERS = """
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != "yolo_cot.plugin.registration":
+            return None
+        sys.meta_path.remove(self)
+        from importlib.util import find_spec
+        spec = find_spec(name)
+        load = spec.loader.exec_module
+        def patched(module):
+            load(module)
+            module.install = lambda: None
+        spec.loader.exec_module = patched
+        return spec
+
+if any("default_worker" in word for word in sys.orig_argv):
+    sys.meta_path.insert(0, Finder())
+"""
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'ray[tune]'")
+
+
+def ray_processes(place):
+    import psutil
+
+    every = psutil.process_iter(["cmdline"])
+    return [p for p in every if p.pid != os.getpid() and any(place in word for word in p.info["cmdline"] or [])]
+
+
+def ray_tune(folder, status, **more):
+    """Tune on a Ray of its own, whose sockets need a short path; no process of it may be left."""
+    model, data = tiny.model(folder).with_name("yolo11n-tiny.yaml"), tiny.data(folder / "d")
+    place = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    try:
+        words = [model, data, folder / "runs", place]
+        done = python(RAY, *words, cwd=folder, status=status, RAY_USAGE_STATS_ENABLED="0", **more)
+        end = time.monotonic() + 20
+        while (left := ray_processes(place)) and time.monotonic() < end:
+            time.sleep(0.5)
+        assert not left
+        return done.stdout + done.stderr
+    finally:
+        for process in ray_processes(place):
+            process.kill()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@needs_ray
+def test_ray_tune_on_a_local_ray_trains_our_blocks(tmp_path):
+    said = ray_tune(tmp_path, status=0)
+    assert "yolo_cot.nn.csp.C3k2CoT" in said
+    assert list((tmp_path / "runs").rglob("best.pt"))
+
+
+@pytest.mark.slow
+@needs_ray
+def test_ray_workers_know_the_blocks_because_unpickling_registers_them(tmp_path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(IDLE_IN_WORKERS)
+    path = os.pathsep.join([str(tmp_path / "site"), environment()["PYTHONPATH"]])
+    assert "KeyError: 'C3k2CoT'" in ray_tune(tmp_path, status=1, PYTHONPATH=path)
+    assert not list((tmp_path / "runs").rglob("best.pt"))
