@@ -61,16 +61,16 @@ def test_deployed_blocks_give_a_batch_what_they_give_its_images(build):
     assert distance(block(x), together) < PARITY
 
 
-@pytest.mark.parametrize("build", [lambda: CoTBlock(32), lambda: CoXtBlock(32)])
-def test_large_maps_are_embedded_as_small_ones_are(build, monkeypatch):
-    block, x = build().double().train(), torch.randn(2, 32, 7, 5, dtype=torch.float64)
-    results = []
-    for small in (0, 1 << 17):
-        monkeypatch.setattr(ContextEmbed, "small", small)
-        y = block(x)
-        wanted = list(block.hidden.conv.parameters())
-        results.append([y, *torch.autograd.grad(y, wanted, torch.linspace(-1, 1, y.numel()).double().view_as(y))])
-    assert max(distance(got, wanted) for got, wanted in zip(*results)) < PARITY * 100
+@pytest.mark.parametrize("groups", [1, 2])
+def test_the_embedding_is_that_of_both_maps_side_by_side(groups):
+    embed = ContextEmbed(16, 12, groups).double().train()
+    maps = [torch.randn(2, 16, 7, 5, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    both = torch.cat(maps, 1) if groups == 1 else torch.stack(maps, 2).flatten(1, 2)
+    wanted, got = embed.norm(embed.conv(both)).relu(), embed(*maps)
+    leaves, seed = [*maps, embed.conv.weight], torch.linspace(-1, 1, got.numel()).double().view_as(got)
+    assert distance(got, wanted) < PARITY
+    for a, b in zip(torch.autograd.grad(got, leaves, seed), torch.autograd.grad(wanted, leaves, seed)):
+        assert distance(a, b) < PARITY * 100
 
 
 def tap_by_tap(block, x):

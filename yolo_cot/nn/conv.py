@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from ultralytics.nn.modules import Conv
 
-from ..ops.tracing import recording
+from ..ops.pointwise import add_pointwise, pointwise
 
 
 class TapMeanConv2d(nn.Conv2d):
@@ -38,7 +38,7 @@ class TapMeanConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the equal 1x1 convolution."""
-        return F.conv2d(x, self.mean_weight(), self.mean_bias())
+        return pointwise((x,), self.mean_weight(), self.mean_bias())
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds per pixel: c1 * c2. (Averaging the weights does not grow with the image and is left out.)"""
@@ -46,36 +46,61 @@ class TapMeanConv2d(nn.Conv2d):
 
 
 class PointwiseConv2d(nn.Conv2d):
-    """1x1 convolution that is computed as a matrix product where that is faster: without gradients, on a CPU.
+    """1x1 convolution that is computed as a matrix product where that is faster, of one map or of several.
 
     Args:
-        c1: channels in.
+        c1: channels in, of all maps together.
         c2: channels out.
         bias: whether there is a bias.
 
-    Shape: (B, c1, H, W) -> (B, c2, H, W).
+    Shape: (B, c1, H, W), or a tuple of maps whose channels add up to c1 -> (B, c2, H, W).
     """
 
     def __init__(self, c1: int, c2: int, bias: bool = True):
         super().__init__(c1, c2, 1, bias=bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the convolution."""
-        if x.device.type != "cpu" or recording() or torch.is_grad_enabled():
-            return super().forward(x)
-        return _product(x, self.weight, self.bias)
+    def forward(self, x: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """Apply the convolution to the map, or to the maps as if they were put side by side."""
+        return pointwise(x if isinstance(x, tuple) else (x,), self.weight, self.bias)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds: c1 for each output value."""
         return self.in_channels * output.numel()
 
 
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The 1x1 convolution as a matrix product, on a CPU some 10 to 20 % faster."""
-    b, _, h, w = x.shape
-    rows, columns = weight.flatten(1).expand(b, -1, -1), x.flatten(2)
-    product = torch.bmm(rows, columns) if bias is None else torch.baddbmm(bias[:, None], rows, columns)
-    return product.view(b, -1, h, w)
+class AddingConv2d(PointwiseConv2d):
+    """1x1 convolution without bias whose output is added to a map that nobody else needs; for inference.
+
+    Shape: x (B, c1, H, W), total (B, c2, H, W) -> (B, c2, H, W).
+    """
+
+    def __init__(self, c1: int, c2: int):
+        super().__init__(c1, c2, bias=False)
+
+    def forward(self, x: Tensor, total: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the sum; `total` may be overwritten."""
+        return add_pointwise(total, x, self.weight)
+
+
+class PointwiseConv(Conv):
+    """Ultralytics' 1x1 Conv-BN-activation with `PointwiseConv2d` in it, so that it also takes a tuple of maps.
+
+    Args:
+        c1: channels in, of all maps together.
+        c2: channels out.
+        act: the activation, or False for none.
+    """
+
+    def __init__(self, c1: int, c2: int, act: nn.Module | bool):
+        super().__init__(c1, c2, 1, act=act)
+        self.conv = PointwiseConv2d(c1, c2, bias=False)
+
+
+def frozen(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    """Give a convolution copies of weight and bias that are not trained; returns it."""
+    conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    conv.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return conv
 
 
 class ScaledConv2d(nn.Conv2d):
@@ -105,9 +130,7 @@ class ScaledConv2d(nn.Conv2d):
             weight, bias = weight[index], bias[index]
         if not self.folded:
             weight, bias = weight * self.scale, bias * self.scale
-        elif x.device.type == "cpu" and not recording():
-            return _product(x, weight, bias)
-        return F.conv2d(x, weight, bias)
+        return pointwise((x,), weight, bias)
 
     @torch.no_grad()
     def fold(self) -> None:

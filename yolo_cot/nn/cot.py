@@ -7,15 +7,16 @@ Sources:
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
 from ..ops.tracing import recording
 from . import checks
-from .conv import TapMeanConv2d
+from .conv import AddingConv2d, PointwiseConv, PointwiseConv2d, TapMeanConv2d, frozen
 from .gate import GatedBlock
 from .keys import AuthorsKeys
 
@@ -80,21 +81,28 @@ class CoTAttention(AuthorsKeys, GatedBlock):
         hidden = 2 * c1 // checks.whole("CoTAttention", "factor", factor)
         if not hidden:
             raise ValueError(f"CoTAttention needs factor of at most 2 * c1; got factor={factor}, c1={c1}.")
-        self.key_embed = Conv(c1, c1, kernel_size, g=groups, act=nn.ReLU())
-        self.value_embed = Conv(c1, c1, 1, act=False)
-        self.attention_embed = Conv(2 * c1, hidden, 1, act=nn.ReLU())
+        self.key_embed = Conv(c1, c1, kernel_size, g=groups, act=nn.ReLU(inplace=True))
+        self.value_embed = PointwiseConv(c1, c1, act=False)
+        self.attention_embed = PointwiseConv(2 * c1, hidden, act=nn.ReLU(inplace=True))
         self.attention_mean = TapMeanConv2d(hidden, c1, kernel_size**2)
         self.mix = PositionSoftmax()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was pickled when all 1x1 convolutions were plain ones, too."""
+        super().__setstate__(state)
+        conv, cls = (self.from_keys, AddingConv2d) if self.fused else (self.attention_embed.conv, PointwiseConv2d)
+        if type(conv) is nn.Conv2d:
+            conv.__class__ = cls
 
     def attend(self, x: Tensor) -> Tensor:
         """Add the static context and the dynamic one."""
         keys = self.key_embed(x)
         if self.fused:
             values, hidden = self.from_input(x).split((self.c1, self.from_keys.out_channels), 1)
-            attention = self.to_attention((self.from_keys(keys) + hidden).relu())
+            attention = self.to_attention(F.relu(self.from_keys(keys, hidden), inplace=not recording()))
         else:
             values = self.value_embed(x)
-            attention = self.attention_mean(self.attention_embed(torch.cat((keys, x), 1)))
+            attention = self.attention_mean(self.attention_embed((keys, x)))
         return self.mix(keys, attention, values)
 
     @property
@@ -114,15 +122,11 @@ class CoTAttention(AuthorsKeys, GatedBlock):
         c, hidden = self.c1, self.attention_embed.conv
         on_keys, on_input = hidden.weight.split((c, c), 1)
         values = self.value_embed.conv
-        self.from_input = _conv1x1(torch.cat((values.weight, on_input)), torch.cat((values.bias, hidden.bias)))
-        self.from_keys = _conv1x1(on_keys, None)
-        self.to_attention = _conv1x1(self.attention_mean.mean_weight(), None)
+        assert values.bias is not None
+        assert hidden.bias is not None
+        weight, bias = torch.cat((values.weight, on_input)), torch.cat((values.bias, hidden.bias))
+        self.from_input = frozen(PointwiseConv2d(c, len(bias)), weight, bias)
+        self.from_keys = frozen(AddingConv2d(c, len(on_keys)), on_keys, None)
+        weight = self.attention_mean.mean_weight()
+        self.to_attention = frozen(PointwiseConv2d(len(on_keys), c), weight, None)
         del self.value_embed, self.attention_embed, self.attention_mean
-
-
-def _conv1x1(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
-    """A frozen 1x1 convolution with the given weight and bias."""
-    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
-    conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
-    conv.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
-    return conv

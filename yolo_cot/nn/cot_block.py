@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
 from ..ops.local_mix import local_mix
-from ..ops.tracing import recording
+from ..ops.pointwise import pointwise
 from . import checks
+from .conv import AddingConv2d, PointwiseConv2d, frozen
 from .gate import GatedBlock
 from .keys import AuthorsKeys
 from .split_attention import RadixFusion
@@ -45,14 +46,11 @@ class LocalMix(nn.Module):
 
 
 class ContextEmbed(nn.Module):
-    """1x1 convolution of input and keys side by side, batch norm and ReLU; large maps are not put side by side.
+    """1x1 convolution of input and keys as if side by side, batch norm and ReLU.
 
     Shape: x and keys (B, c1, H, W) -> (B, c2, H, W). Weight (c2, 2 * c1 / groups, 1, 1), as the authors': the columns
     of one group are x then keys, those of several groups take x and keys in turn.
     """
-
-    # Values in one image's map up to which putting both side by side costs less than a second convolution; measured.
-    small: ClassVar[int] = 1 << 17
 
     def __init__(self, c1: int, c2: int, groups: int):
         super().__init__()
@@ -70,10 +68,12 @@ class ContextEmbed(nn.Module):
     def forward(self, x: Tensor, keys: Tensor) -> Tensor:
         """Return the hidden maps."""
         groups = self.conv.groups
-        if groups == 1 and x[0].numel() <= self.small and not recording():
-            return self.norm(F.conv2d(torch.cat((x, keys), 1), self.conv.weight)).relu()
-        on_input, on_keys = self.shares()
-        return self.norm(F.conv2d(x, on_input, groups=groups) + F.conv2d(keys, on_keys, groups=groups)).relu()
+        if groups == 1:
+            hidden = pointwise((x, keys), self.conv.weight)
+        else:
+            on_input, on_keys = self.shares()
+            hidden = F.conv2d(x, on_input, groups=groups) + F.conv2d(keys, on_keys, groups=groups)
+        return self.norm(hidden).relu()
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds: one for each weight and pixel."""
@@ -84,7 +84,7 @@ class CoTBlock(AuthorsKeys, GatedBlock):
     """The Contextual Transformer block: a static k x k context and a dynamic one, fused by channel attention.
 
     Source: CoTNet, arXiv 2107.12292, section 3.2, figure 2(b), as its authors run it; their weights load.
-    Differs from it: the aggregation is `yolo_cot.ops.local_mix`, without CuPy; large maps of input and keys are not put
+    Differs from it: the aggregation is `yolo_cot.ops.local_mix`, without CuPy; on a CPU, input and keys are never put
     side by side in memory; a last batch of one image does not stop a training. Values and gradients are the same.
 
     Args:
@@ -143,9 +143,10 @@ class CoTBlock(AuthorsKeys, GatedBlock):
             return
         weights = kernel_size**2 * (c1 // share)
         self.hidden = ContextEmbed(c1, c1 // factor, self.groups)
-        self.weights = nn.Conv2d(c1 // factor, weights, 1, groups=self.groups)
+        self.weights = _conv1x1(c1 // factor, weights, self.groups)
         self.weight_norm = nn.GroupNorm(c1 // share, weights)
         self.values = Conv(c1, c1, 1, g=self.groups, act=False)
+        self.values.conv = _conv1x1(c1, c1, self.groups, bias=False)
         self.mix = LocalMix(kernel_size, self.groups)
         self.norm = nn.BatchNorm2d(c1)
         if fusion == "attention":
@@ -164,7 +165,9 @@ class CoTBlock(AuthorsKeys, GatedBlock):
     def dynamic(self, x: Tensor, keys: Tensor) -> Tensor:
         """The dynamic context: values mixed by weights that input and keys give, (B, c1, H, W)."""
         if self.fused:
-            values, hidden = self.from_input(x), (self.hidden_of_input(x) + self.hidden_of_keys(keys)).relu()
+            values, hidden = self.from_input(x), self.hidden_of_input(x)
+            hidden = self.hidden_of_keys(keys, hidden) if self.groups == 1 else hidden + self.hidden_of_keys(keys)
+            hidden = hidden.relu()
             return F.silu(self.mix(values, self.weight_norm(self.weights(hidden))) + self.shift)
         weights = self.weight_norm(self.weights(self.hidden(x, keys)))
         return F.silu(self.norm(self.mix(self.values(x), weights)))
@@ -186,11 +189,13 @@ class CoTBlock(AuthorsKeys, GatedBlock):
         scale, shift = _scale_and_shift(self.norm)
         self.register_buffer("shift", shift)
         values = self.values.conv
-        self.from_input = _conv1x1(values.weight * scale, values.bias * scale.flatten(), self.groups)
+        c, shift_values = self.c1, values.bias * scale.flatten()
+        self.from_input = frozen(_conv1x1(c, c, self.groups), values.weight * scale, shift_values)
         scale, shift = _scale_and_shift(self.hidden.norm)
         on_input, on_keys = self.hidden.shares()
-        self.hidden_of_input = _conv1x1(on_input * scale, shift.flatten(), self.groups)
-        self.hidden_of_keys = _conv1x1(on_keys * scale, None, self.groups)
+        self.hidden_of_input = frozen(_conv1x1(c, len(on_input), self.groups), on_input * scale, shift.flatten())
+        adding = AddingConv2d(c, len(on_keys)) if self.groups == 1 else _conv1x1(c, len(on_keys), self.groups)
+        self.hidden_of_keys = frozen(adding, on_keys * scale, None)
         del self.values, self.hidden, self.norm
 
 
@@ -224,9 +229,6 @@ def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return scale.view(-1, 1, 1, 1), (norm.bias - norm.running_mean * scale).detach().view(-1, 1, 1)
 
 
-def _conv1x1(weight: Tensor, bias: Tensor | None, groups: int) -> nn.Conv2d:
-    """A frozen 1x1 convolution with the given weight and bias."""
-    conv = nn.Conv2d(weight.shape[1] * groups, weight.shape[0], 1, groups=groups, bias=bias is not None)
-    conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
-    conv.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
-    return conv
+def _conv1x1(c1: int, c2: int, groups: int, bias: bool = True) -> nn.Conv2d:
+    """A 1x1 convolution; without groups the one that is computed as a matrix product."""
+    return PointwiseConv2d(c1, c2, bias) if groups == 1 else nn.Conv2d(c1, c2, 1, groups=groups, bias=bias)
