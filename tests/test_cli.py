@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from yolo_cot import cli
 from yolo_cot.cli import VERBS
 
 
@@ -100,11 +101,14 @@ def test_help_names_our_verbs_and_ultralytics_own(tmp_path):
     assert "yolo TASK MODE ARGS" in output
 
 
-def test_every_verb_has_a_main():
-    import importlib
-
-    for module, _ in VERBS.values():
-        assert callable(importlib.import_module(module).main)
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_tells_of_its_arguments(verb, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["yolo-cot", verb, "--help"])
+    cli.main()
+    output = capsys.readouterr().out
+    assert f"yolo-cot {verb}" in output
+    assert ("Arguments, as key=value: " in output) == (verb not in {"enable", "disable", "checks"})
+    assert not set("`") & set(output)
 
 
 def test_bench_checks_parity_writes_a_table_and_draws_it(tmp_path):

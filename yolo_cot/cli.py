@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
+from types import ModuleType
 
 import yolo_cot
 
@@ -24,6 +26,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "bundle": ("yolo_cot.tools.bundle", "write a checkpoint as safetensors, YAML and names: model=best.pt"),
 }
 
+HELP = {"help", "-h", "--help"}
+
 
 def main() -> None:
     """Run one of our verbs, or hand over to Ultralytics' own command line."""
@@ -33,7 +37,10 @@ def main() -> None:
             yolo_cot.install()  # importing the package has done so, or raises again why it could not
         if words and words[0] in VERBS:
             module = importlib.import_module(VERBS[words[0]][0])
-            module.main(arguments(words[1:]))
+            if HELP.isdisjoint(words[1:]):
+                module.main(arguments(words[1:]))
+            else:
+                _print_verb(module)
             return
         _print_help(words)
         from ultralytics.cfg import entrypoint
@@ -68,8 +75,18 @@ def arguments(words: list[str]) -> dict[str, object]:
 
 
 def _print_help(words: list[str]) -> None:
-    if words and words[0] not in {"help", "-h", "--help"}:
+    if words and words[0] not in HELP:
         return
     print("yolo-cot takes everything that yolo takes, and:")
     for verb, (_, what) in VERBS.items():
         print(f"  yolo-cot {verb:<9} {what}")
+    print("yolo-cot VERB help names the arguments of one.")
+
+
+def _print_verb(module: ModuleType) -> None:
+    """What the docstrings of a verb's module say: what it does, and its arguments."""
+    _, named, arguments = (inspect.getdoc(module.main) or "").partition("overrides: ")
+    text = f"{inspect.getdoc(module)}\n"
+    if named:
+        text += f"\nArguments, as key=value: {arguments.partition('Raises:')[0].strip()}\n"
+    print(text.replace("`", "").replace("\n        ", "\n    "), end="")
