@@ -15,6 +15,7 @@ from torch._dynamo.backends.common import aot_autograd
 
 from tests.tolerances import PARITY, distance
 from yolo_cot.nn import C3k2CoT, C3k2Outlook, CoTAttention, OutlookAttention, Outlooker, VOLOTransformer
+from yolo_cot.nn.outlook import pooled
 
 BLOCKS = {
     "CoTAttention": lambda: CoTAttention(32),
@@ -85,6 +86,17 @@ def test_generated_code_gives_the_values_of_eager_mode():
 @pytest.mark.usefixtures("_generator")
 def test_generated_code_around_the_operators_gives_the_values_and_gradients_of_eager_mode():
     compare(OutlookAttention(64), "inductor")
+
+
+@pytest.mark.usefixtures("_generator")
+@pytest.mark.parametrize("size", [(7, 5), (6, 8)])
+def test_generated_code_has_the_gradients_of_the_window_centres(size):
+    x = torch.randn(2, 4, *size, dtype=torch.float64, requires_grad=True)
+    wanted, got = pooled(x, 2), torch.compile(lambda x: pooled(x, 2), fullgraph=True)(x)
+    assert distance(got, wanted) < PARITY
+    seed = torch.linspace(-1, 1, wanted.numel()).double().view_as(wanted)
+    (expected,), (found,) = (torch.autograd.grad(y, x, seed) for y in (wanted, got))
+    assert distance(found, expected) < PARITY
 
 
 @pytest.mark.parametrize("name", ["OutlookAttention", "OutlookAttention, stride 2"])

@@ -112,7 +112,7 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
 
     def attend(self, x: Tensor) -> Tensor:
         """Project, mix the windows, project."""
-        centres = x if self.stride == 1 else F.avg_pool2d(x, self.stride, self.stride, ceil_mode=True)
+        centres = x if self.stride == 1 else pooled(x, self.stride)
         if recording() and not compiling() and self.stride == 1:
             order = recorded_order(self.num_heads, self.kernel_size)
             dropout = self.mix.dropout if self.training else 0.0
@@ -130,6 +130,19 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
     def fuse(self) -> None:
         """Fold the scale of the logits into the attention's weights."""
         self.attn.fold()
+
+
+def pooled(x: Tensor, s: int) -> Tensor:
+    """Mean of each s x s square, of what is there of it at the lower and right edge: `avg_pool2d` with `ceil_mode`.
+
+    In compiled graphs it is spelled out: the code that torch 2.15 generates for it has wrong gradients at those edges.
+    """
+    if not compiling():
+        return F.avg_pool2d(x, s, s, ceil_mode=True)
+    h, w = x.shape[2:]
+    surplus = (0, -w % s, 0, -h % s)
+    share = F.avg_pool2d(F.pad(x.new_ones(1, 1, h, w), surplus), s, s)
+    return F.avg_pool2d(F.pad(x, surplus), s, s) / share
 
 
 def heads(owner: str, c1: int, width: int = 32) -> int:
