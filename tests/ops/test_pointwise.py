@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from yolo_cot.nn import CoTAttention
+from yolo_cot.nn import CoTAttention, OutlookAttention
 from yolo_cot.nn.conv import AddingConv2d, PointwiseConv2d
 from yolo_cot.ops import pointwise as module
-from yolo_cot.ops.pointwise import add_pointwise, pointwise
+from yolo_cot.ops.pointwise import add_pointwise, memory_format_of, pointwise
 
 SIZES = [(1, 1, 1), (3, 1, 9), (1, 7, 5), (2, 6, 1), (4, 8, 8)]
 
@@ -91,6 +91,50 @@ def test_other_layouts_and_types_are_left_to_conv2d(change):
     torch.testing.assert_close(y, wanted)
 
 
+FORMATS = {"first": torch.contiguous_format, "last": torch.channels_last}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("given", FORMATS)
+@pytest.mark.parametrize("wanted", FORMATS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_channels_come_first_or_last_as_told(size, given, wanted, bias, monkeypatch):
+    maps, weight, shift = case((3, 4), *size, bias)
+    y = F.conv2d(torch.cat(maps, 1), weight, shift)
+    leaves = [t for t in (*maps, weight, shift) if t is not None]
+    seed = torch.linspace(-1, 2, y.numel(), dtype=y.dtype).view(y.shape)
+    expected = [y, *torch.autograd.grad(y, leaves, seed)]
+    with torch.no_grad():
+        maps = [m.contiguous(memory_format=FORMATS[given]).requires_grad_() for m in maps]
+    leaves[: len(maps)] = maps
+
+    monkeypatch.setattr(F, "conv2d", None)
+    got = pointwise(maps, weight, shift, FORMATS[wanted])
+    with torch.no_grad():
+        assert torch.equal(pointwise(maps, weight, shift, FORMATS[wanted]), got)
+    assert got.is_contiguous(memory_format=FORMATS[wanted])
+    for layout in FORMATS.values():  # of the gradient that comes back
+        grads = torch.autograd.grad(got, leaves, seed.contiguous(memory_format=layout), retain_graph=True)
+        for g, leaf in zip(grads, maps):
+            assert g.is_contiguous() or not leaf.is_contiguous()
+        for a, b in zip((got, *grads), expected):
+            torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_convolutions_of_other_types_are_brought_into_the_format_too():
+    x, weight = torch.randn(2, 8, 5, 4).bfloat16(), torch.randn(6, 8, 1, 1).bfloat16()
+    y = pointwise((x,), weight, memory_format=torch.channels_last)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(y, F.conv2d(x, weight))
+
+
+def test_the_format_of_a_map():
+    x = torch.randn(2, 8, 5, 4)
+    assert memory_format_of(x) == memory_format_of(x[:, ::2]) == torch.contiguous_format
+    assert memory_format_of(x.to(memory_format=torch.channels_last)) == torch.channels_last
+    assert memory_format_of(x[:, :1]) == torch.contiguous_format  # it is both
+
+
 def test_autocast_gives_its_type():
     x, weight = torch.randn(2, 8, 5, 4), torch.randn(6, 8, 1, 1)
     with torch.autocast("cpu", torch.bfloat16):
@@ -111,20 +155,21 @@ def test_adding_overwrites_only_without_gradients(b):
     assert y.data_ptr() == total.data_ptr()
 
 
-def test_blocks_from_checkpoints_with_plain_convolutions_still_run():
+@pytest.mark.parametrize("cls", [CoTAttention, OutlookAttention])
+@pytest.mark.parametrize("fuse", [False, True])
+def test_blocks_from_checkpoints_with_plain_convolutions_still_run(cls, fuse):
     """As pickled before the convolutions were matrix products: in training, and fused."""
-    x = torch.randn(2, 16, 5, 4)
-    for fuse in (False, True):
-        block = CoTAttention(16).eval()
-        if fuse:
-            from yolo_cot.tools.bench_blocks import fused
+    x = torch.randn(2, 32, 5, 4)
+    block = cls(32).eval()
+    if fuse:
+        from yolo_cot.tools.bench_blocks import fused
 
-            block = fused(block)
-        with torch.no_grad():
-            wanted = block(x)
-        for part in block.modules():
-            if isinstance(part, (PointwiseConv2d, AddingConv2d)):
-                part.__class__ = nn.Conv2d
-        block.__setstate__(block.__dict__)
-        with torch.no_grad():
-            torch.testing.assert_close(block(x), wanted)
+        block = fused(block)
+    with torch.no_grad():
+        wanted = block(x)
+    for part in block.modules():
+        if isinstance(part, (PointwiseConv2d, AddingConv2d)):
+            part.__class__ = nn.Conv2d
+    block.__setstate__(block.__dict__)
+    with torch.no_grad():
+        torch.testing.assert_close(block(x), wanted)

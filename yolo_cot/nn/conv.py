@@ -59,9 +59,11 @@ class PointwiseConv2d(nn.Conv2d):
     def __init__(self, c1: int, c2: int, bias: bool = True):
         super().__init__(c1, c2, 1, bias=bias)
 
-    def forward(self, x: Tensor | tuple[Tensor, ...]) -> Tensor:
+    def forward(
+        self, x: Tensor | tuple[Tensor, ...], memory_format: torch.memory_format = torch.preserve_format
+    ) -> Tensor:
         """Apply the convolution to the map, or to the maps as if they were put side by side."""
-        return pointwise(x if isinstance(x, tuple) else (x,), self.weight, self.bias)
+        return pointwise(x if isinstance(x, tuple) else (x,), self.weight, self.bias, memory_format)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds: c1 for each output value."""

@@ -5,14 +5,16 @@ Source: VOLO, "Vision Outlooker for Visual Recognition", arXiv 2106.13112, secti
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops.outlook import outlook
+from ..ops.outlook import memory_format, mix_taps, outlook, taps_of
 from ..ops.outlook_recorded import outlook_recorded, recorded_order
 from ..ops.outlook_strided import outlook_strided
+from ..ops.pointwise import memory_format_of
 from ..ops.tracing import compiling, recording
 from . import checks
 from .conv import PointwiseConv2d, ScaledConv2d
@@ -77,7 +79,6 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
     """
 
     authors_keys: ClassVar[dict[str, str]] = {"v_pj.": "v."}
-    large: ClassVar[int] = 1 << 19
 
     def __init__(
         self,
@@ -110,6 +111,13 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
         self.mix = WindowMix(self.num_heads, kernel_size, stride, attn_drop)
         self.proj = PointwiseConv2d(c1, c1)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was pickled when the projections were plain convolutions, too."""
+        super().__setstate__(state)
+        for projection in (self.v, self.proj):
+            if type(projection) is nn.Conv2d:
+                projection.__class__ = PointwiseConv2d
+
     def attend(self, x: Tensor) -> Tensor:
         """Project, mix the windows, project."""
         centres = x if self.stride == 1 else pooled(x, self.stride)
@@ -118,9 +126,18 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
             dropout = self.mix.dropout if self.training else 0.0
             mixed = outlook_recorded(self.v(x), self.attn(centres, order), self.num_heads, self.kernel_size, dropout)
         else:
-            mixed = self.mix(self.v(x), self.attn(centres))
-        y = self.proj(mixed)
+            values = self.v(x, memory_format(x, self.num_heads, self.kernel_size, self.stride))
+            if torch.is_grad_enabled() or recording() or self.training or _watched(self.attn) or _watched(self.mix):
+                mixed = self.mix(values, self.attn(centres))
+            else:
+                taps = taps_of(self.attn(centres), self.num_heads, self.kernel_size, self.stride, overwrite=True)
+                mixed = mix_taps(values, taps, self.num_heads, self.kernel_size, self.stride)
+        y = self.proj(mixed, memory_format_of(x))
         return F.dropout(y, self.proj_drop, self.training) if self.proj_drop else y
+
+    def _worth_splitting(self, x: Tensor) -> bool:
+        """Never: measured."""
+        return False
 
     @property
     def fused(self) -> bool:
@@ -130,6 +147,11 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
     def fuse(self) -> None:
         """Fold the scale of the logits into the attention's weights."""
         self.attn.fold()
+
+
+def _watched(module: nn.Module) -> bool:
+    """Whether a hook may want to see, and keep, what goes into a module and comes out."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def pooled(x: Tensor, s: int) -> Tensor:

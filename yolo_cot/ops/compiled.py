@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import local_mix, outlook
-from .local_mix import Window
+from .window import Window
 
 
 def window_mix(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool = False) -> Tensor:
@@ -53,13 +53,14 @@ class _Merge(torch.autograd.Function):
 
 
 def _mix(v: Tensor, weight: Tensor, top: int, left: int, height: int, width: int, interleaved: bool) -> Tensor:
-    return local_mix.mix_eagerly(v, weight, Window(top, left, height, width), interleaved)
+    return local_mix.mix_eagerly(v, weight, Window(top, left, height, width), interleaved).contiguous()
 
 
 def _mix_gradients(
     grad: Tensor, v: Tensor, weight: Tensor, top: int, left: int, height: int, width: int, interleaved: bool
 ) -> tuple[Tensor, Tensor]:
-    return local_mix.mix_gradients(grad, v, weight, Window(top, left, height, width), interleaved)
+    of_v, of_weight = local_mix.mix_gradients(grad, v, weight, Window(top, left, height, width), interleaved)
+    return of_v.contiguous(), of_weight
 
 
 def _like(tensor: Tensor) -> Tensor:

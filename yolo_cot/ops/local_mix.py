@@ -10,41 +10,14 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import local_mix_bags
 from .tracing import compiling, recording
-
-
-class Window(NamedTuple):
-    """Which neighbours are mixed: rows `top` ... `top + height - 1` and columns `left` ... from the pixel itself."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    @property
-    def padding(self) -> tuple[int, int, int, int]:
-        """Zeros that the map needs on its left, right, top and bottom, as `F.pad` takes them."""
-        right, bottom = self.left + self.width - 1, self.top + self.height - 1
-        return max(0, -self.left), max(0, right), max(0, -self.top), max(0, bottom)
-
-    def row(self, i: int) -> int:
-        """First row of the padded map that the window's row `i` reads."""
-        return max(0, -self.top) + self.top + i
-
-    def column(self, j: int) -> int:
-        """First column of the padded map that the window's column `j` reads."""
-        return max(0, -self.left) + self.left + j
-
-
-def square(kernel_size: int) -> Window:
-    """The centred k x k window."""
-    return Window(-(kernel_size // 2), -(kernel_size // 2), kernel_size, kernel_size)
+from .window import Window, square
 
 
 def local_mix(v: Tensor, weight: Tensor, kernel_size: int, *, interleaved: bool = False) -> Tensor:
@@ -57,7 +30,7 @@ def local_mix(v: Tensor, weight: Tensor, kernel_size: int, *, interleaved: bool 
         interleaved: channel c belongs to group c % G (CoTNet) instead of c // (C / G) (attention heads).
 
     Returns:
-        (B, C, H, W) in the dtype of `v`. Half precisions are summed in float32.
+        (B, C, H, W) in the dtype of `v`, and channels last if `v` is. Half precisions are summed in float32.
 
     Raises:
         ValueError: if shapes, kernel or groups do not fit.
@@ -68,7 +41,7 @@ def local_mix(v: Tensor, weight: Tensor, kernel_size: int, *, interleaved: bool 
 
 
 def window_mix(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool = False) -> Tensor:
-    """`local_mix` for any rectangle of neighbours; `weight` is (B, G * window.height * window.width, H, W)."""
+    """`local_mix` for any rectangle of neighbours; `weight` is (B, G * window.taps, H, W)."""
     if v.is_cuda and (compiling() or not recording()):
         from . import local_mix_triton
 
@@ -83,11 +56,22 @@ def window_mix(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool =
     if recording():
         return window_mix_recorded(v, weight, window, interleaved=interleaved)
     _check(v, weight, window)
+    if not torch.is_grad_enabled():
+        return mix_eagerly(v, weight, window, interleaved)
     return _WindowMix.apply(v, weight, window, interleaved)
 
 
+def memory_format(v: Tensor, groups: int, window: Window) -> torch.memory_format:
+    """The memory format in which `window_mix` is fastest for values like `v`; `preserve_format` if it does not matter.
+
+    `groups` are of neighbouring channels.
+    """
+    in_bags = not recording() and local_mix_bags.fits(v, groups, window)
+    return torch.channels_last if in_bags else torch.preserve_format
+
+
 def _check(v: Tensor, weight: Tensor, window: Window) -> None:
-    taps = window.height * window.width
+    taps = window.taps
     if v.dim() != 4 or weight.dim() != 4:
         raise ValueError(f"local_mix needs v and weight of 4 axes; got {tuple(v.shape)} and {tuple(weight.shape)}.")
     if v.shape[0] != weight.shape[0] or v.shape[2:] != weight.shape[2:] or weight.shape[1] % taps:
@@ -121,7 +105,7 @@ def local_mix_reference(v: Tensor, weight: Tensor, kernel_size: int, *, interlea
 def window_mix_recorded(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool = False) -> Tensor:
     """The form for recorded graphs: out of place, rank 4 at most, only Pad, Slice, Mul and Add."""
     b, _, h, w = v.shape
-    taps = window.height * window.width
+    taps = window.taps
     groups = weight.shape[1] // taps
     tap_major = weight.reshape(b, groups, taps, h * w).transpose(1, 2).reshape(b, taps * groups, h * w)
     size, rows = window.width * groups, []
@@ -186,8 +170,10 @@ def mix_eagerly(v: Tensor, weight: Tensor, window: Window, interleaved: bool) ->
     """The eager form, without gradients: multiply-adds into one buffer over the flattened map.
 
     Works image by image and window column by window column, so that the working set stays in the cache, and makes
-    nothing larger than a few copies of one image's map.
+    nothing larger than a few copies of one image's map. Wide groups are mixed as embedding bags instead.
     """
+    if _in_bags(v, weight, window, interleaved):
+        return local_mix_bags.mix(v, weight, window)
     out = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
     for n in range(v.shape[0]):
         image = _Image(v[n], weight[n], window, interleaved)
@@ -202,10 +188,16 @@ def mix_eagerly(v: Tensor, weight: Tensor, window: Window, interleaved: bool) ->
     return out.to(v.dtype)
 
 
+def _in_bags(v: Tensor, weight: Tensor, window: Window, interleaved: bool) -> bool:
+    return not interleaved and local_mix_bags.fits(v, weight.shape[1] // window.taps, window)
+
+
 def mix_gradients(
     grad_out: Tensor, v: Tensor, weight: Tensor, window: Window, interleaved: bool
 ) -> tuple[Tensor, Tensor]:
     """The gradients of `v` and `weight`, written by hand, in the way of `mix_eagerly`."""
+    if _in_bags(v, weight, window, interleaved):
+        return local_mix_bags.mix_gradients(grad_out, v, weight, window)
     grad_v = torch.empty(v.shape, dtype=_accumulator(v), device=v.device)
     grad_weight = torch.empty(weight.shape, dtype=_accumulator(v), device=v.device)
     left, right, top, bottom = window.padding
@@ -252,7 +244,7 @@ class _Image:
 
     def __init__(self, v: Tensor, weight: Tensor, window: Window, interleaved: bool):
         c, self.h, self.w = v.shape
-        groups = weight.shape[0] // (window.height * window.width)
+        groups = weight.shape[0] // window.taps
         dtype = _accumulator(v)
         self.lead = (c // groups, groups) if interleaved else (groups, c // groups)
         self.grouped = (*self.lead, self.h * self.w)

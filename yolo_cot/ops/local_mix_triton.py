@@ -14,7 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .local_mix import Window, differentiable_gradients
+from .local_mix import differentiable_gradients
+from .window import Window
 
 
 @torch.compiler.assume_constant_result

@@ -11,14 +11,17 @@ the s^2 phases of the output are then local mixes on the coarse grid, each with 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .local_mix import Window, square, window_mix
+from . import local_mix
+from .local_mix import window_mix
 from .tracing import compiling, recording
+from .window import Window, square
 
 
 def outlook(
@@ -38,16 +41,44 @@ def outlook(
     Returns:
         (B, C, H, W).
     """
+    return mix_taps(v, taps_of(logits, num_heads, kernel_size, stride, dropout), num_heads, kernel_size, stride)
+
+
+def taps_of(
+    logits: Tensor,
+    num_heads: int,
+    kernel_size: int,
+    stride: int = 1,
+    dropout: float = 0.0,
+    overwrite: bool = False,
+) -> list[Tensor]:
+    """The taps W_q[d] of the module docstring from the logits: their softmax, collected by `merge`.
+
+    Arguments as for `outlook`; `overwrite` allows to overwrite the logits, for use where no gradient is recorded.
+    """
     k = kernel_size
     b, _, h, w = logits.shape
-    attention = attention_softmax(logits.reshape(b, num_heads * k * k, k * k, h * w))
+    stacked = logits.reshape(b, num_heads * k * k, k * k, h * w)
+    full = logits.dtype in (torch.float32, torch.float64)  # autocast takes the softmax of others in float32
+    attention = torch.softmax(stacked, 2, out=stacked) if overwrite and full else attention_softmax(stacked)
     if dropout:
         attention = F.dropout(attention, dropout)
-    attention = attention.reshape(b, num_heads * k**4, h, w).to(v.dtype)
-    phases = merge(attention, num_heads, k, stride)
+    return merge(attention.reshape(b, num_heads * k**4, h, w), num_heads, k, stride)
+
+
+def mix_taps(v: Tensor, phases: list[Tensor], num_heads: int, kernel_size: int, stride: int = 1) -> Tensor:
+    """Mix the values (B, C, H, W) by the taps that `taps_of` gives."""
+    phases = [taps.to(v.dtype) for taps in phases]
     if stride == 1:
-        return window_mix(v, phases[0], square(2 * k - 1))
-    return _mix_phases(v, phases, num_heads, k, stride)
+        return window_mix(v, phases[0], square(2 * kernel_size - 1))
+    return _mix_phases(v, phases, num_heads, kernel_size, stride)
+
+
+def memory_format(x: Tensor, num_heads: int, kernel_size: int = 3, stride: int = 1) -> torch.memory_format:
+    """The memory format in which `outlook` takes values of the shape of `x` best; `preserve_format` for any."""
+    if stride > 1:
+        return torch.preserve_format
+    return local_mix.memory_format(x, num_heads, square(2 * kernel_size - 1))
 
 
 def outlook_reference(
@@ -78,7 +109,7 @@ class _Axis(NamedTuple):
     phase: int
     first: int  # lowest offset, from s * Y, of a pixel that is read
     size: int  # number of offsets
-    sources: list[tuple[int, int, int]]  # (window position i, shift t of the window centre, where its k taps start)
+    sources: tuple[tuple[int, int, int], ...]  # (position i, shift t of the window centre, first of its k taps)
 
 
 def covering(k: int, s: int) -> list[list[tuple[int, int]]]:
@@ -89,18 +120,18 @@ def covering(k: int, s: int) -> list[list[tuple[int, int]]]:
     return [[(i, (p + k // 2 - i) // s) for i in range(k) if (p + k // 2 - i) % s == 0] for p in range(s)]
 
 
-def _axes(k: int, s: int) -> list[_Axis]:
+def _axes(k: int, s: int) -> tuple[_Axis, ...]:
     """Per phase, the windows that cover it: position i of the window at Y + t, for i - r + s t = phase."""
     r = k // 2
     axes = []
     for phase, pairs in enumerate(covering(k, s)):
         if not pairs:
-            axes.append(_Axis(phase, 0, 0, []))
+            axes.append(_Axis(phase, 0, 0, ()))
             continue
         low = min(t for _, t in pairs)
         size = s * (max(t for _, t in pairs) - low) + k
-        axes.append(_Axis(phase, s * low - r, size, [(i, t, s * (t - low)) for i, t in pairs]))
-    return axes
+        axes.append(_Axis(phase, s * low - r, size, tuple((i, t, s * (t - low)) for i, t in pairs)))
+    return tuple(axes)
 
 
 def merge(attention: Tensor, num_heads: int, kernel_size: int, stride: int = 1) -> list[Tensor]:
@@ -122,6 +153,8 @@ def merge(attention: Tensor, num_heads: int, kernel_size: int, stride: int = 1) 
         return compiled.merge(attention, num_heads, kernel_size, stride)
     if recording():
         return _merge_recorded(attention, num_heads, kernel_size, stride)
+    if not torch.is_grad_enabled():
+        return merge_eagerly(attention, num_heads, kernel_size, stride)
     return list(_Merge.apply(attention, num_heads, kernel_size, stride))
 
 
@@ -173,27 +206,26 @@ class _Merge(torch.autograd.Function):
 def merge_eagerly(attention: Tensor, heads: int, k: int, s: int) -> list[Tensor]:
     """The eager form of `merge`, without gradients: one addition of a k x k block of taps per window position."""
     b, _, h, w = attention.shape
-    entries = attention.reshape(b, heads, k, k, k, k, h, w)
+    attention = attention.contiguous()
     phases = []
     for rows in _axes(k, s):
         for columns in _axes(k, s):
-            taps = attention.new_zeros(b, heads, rows.size, columns.size, h, w)
-            for entry, block in _blocks(entries, taps, rows, columns, k):
+            taps = attention.new_zeros(b, heads * rows.size * columns.size, h, w)
+            for entry, block in _blocks(attention, taps, rows, columns, k):
                 block += entry
-            phases.append(taps.view(b, -1, h, w))
+            phases.append(taps)
     return phases
 
 
 def merge_gradient(grads: list[Tensor], heads: int, k: int, s: int) -> Tensor:
     """The gradient of `merge_eagerly`, which reads the same blocks."""
     b, _, h, w = grads[0].shape
-    grad = grads[0].new_zeros(b, heads, k, k, k, k, h, w)
+    grad = grads[0].new_zeros(b, heads * k**4, h, w)
     pairs = [(rows, columns) for rows in _axes(k, s) for columns in _axes(k, s)]
     for (rows, columns), taps in zip(pairs, grads):
-        taps = taps.reshape(b, heads, rows.size, columns.size, h, w)
-        for entry, block in _blocks(grad, taps, rows, columns, k):
+        for entry, block in _blocks(grad, taps.contiguous(), rows, columns, k):
             entry.copy_(block)
-    return grad.view(b, -1, h, w)
+    return grad
 
 
 def merged_channels(heads: int, k: int, s: int) -> list[int]:
@@ -202,16 +234,34 @@ def merged_channels(heads: int, k: int, s: int) -> list[int]:
 
 
 def _blocks(entries: Tensor, taps: Tensor, rows: _Axis, columns: _Axis, k: int):
-    """Yield views of the window attention at each position i and of the k x k taps that it is added to."""
-    h, w = taps.shape[-2:]
+    """Yield views of the window attention at each position i and of the k x k taps that it is added to.
+
+    `entries` is (B, heads * k**4, h, w), `taps` (B, heads * rows.size * columns.size, h, w), both contiguous. The views
+    are made from strides that are worked out once: slicing so many axes takes longer than adding small maps.
+    """
+    b, channels, h, w = entries.shape
+    heads = channels // k**4
+    plane = h * w
+    of_taps = (taps.stride(0), rows.size * columns.size * plane, columns.size * plane, plane, w, 1)
+    of_entries = (entries.stride(0), k**4 * plane, k * plane, plane, w, 1)
+    first, first_tap = entries.storage_offset(), taps.storage_offset()
+    for height, width, entry, tap in _places(rows, columns, k, h, w):
+        size = (b, heads, k, k, height, width)
+        yield entries.as_strided(size, of_entries, first + entry), taps.as_strided(size, of_taps, first_tap + tap)
+
+
+@lru_cache(maxsize=64)
+def _places(rows: _Axis, columns: _Axis, k: int, h: int, w: int) -> list[tuple[int, int, int, int]]:
+    """For each window position, height and width of what it adds to the taps, and where that and those taps start."""
+    places = []
     for iy, ty, ey in rows.sources:
         out_y, in_y = _overlap(ty, h)
         for ix, tx, ex in columns.sources:
             out_x, in_x = _overlap(tx, w)
-            yield (
-                entries[:, :, iy, ix, :, :, in_y, in_x],
-                taps[:, :, ey : ey + k, ex : ex + k, out_y, out_x],
-            )
+            entry = (((iy * k + ix) * k * k) * h + in_y.start) * w + in_x.start
+            tap = ((ey * columns.size + ex) * h + out_y.start) * w + out_x.start
+            places.append((out_y.stop - out_y.start, out_x.stop - out_x.start, entry, tap))
+    return places
 
 
 def _overlap(shift: int, size: int) -> tuple[slice, slice]:

@@ -3,7 +3,8 @@
     out[b, o] = sum over parts p and their channels c of weight[o, p, c] * part_p[b, c] + bias[o]
 
 On a CPU one matrix product for each image and part, written straight into the output, is faster than the library's
-convolution, which first brings weights and maps into an order of its own.
+convolution, which first brings weights and maps into an order of its own. The maps may have their channels first or
+last, and so may the output, whatever the maps have: a matrix product takes and writes either at the same price.
 """
 
 from __future__ import annotations
@@ -17,31 +18,57 @@ from torch import Tensor
 from .tracing import recording
 
 
-def pointwise(parts: Sequence[Tensor], weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def pointwise(
+    parts: Sequence[Tensor],
+    weight: Tensor,
+    bias: Tensor | None = None,
+    memory_format: torch.memory_format = torch.preserve_format,
+) -> Tensor:
     """1x1 convolution of `parts` side by side.
 
     Args:
         parts: maps (B, C_p, H, W).
         weight: (c2, sum of C_p, 1, 1).
         bias: (c2,) or None.
+        memory_format: the output's, `contiguous_format` or `channels_last`; what `conv2d` would give if not told.
 
     Returns:
         (B, c2, H, W). Values, gradients and second derivatives are those of `conv2d` of the parts, put side by side,
-        which it is where that is faster: on a GPU, in half precision, channels last, and in recorded graphs.
+        which it is where that is faster: on a GPU, in half precision, in recorded graphs, and for maps with their
+        channels last of which another memory format is not asked.
     """
-    if not _as_products(parts, weight):
-        return F.conv2d(parts[0] if len(parts) == 1 else torch.cat(tuple(parts), 1), weight, bias)
+    if not _as_products(parts, weight, memory_format):
+        y = F.conv2d(parts[0] if len(parts) == 1 else torch.cat(tuple(parts), 1), weight, bias)
+        return y if memory_format == torch.preserve_format else y.contiguous(memory_format=memory_format)
+    last = memory_format == torch.channels_last
     if torch.is_grad_enabled():
-        return _Pointwise.apply(weight, bias, *parts)
-    return _products(parts, weight, bias)
+        return _Pointwise.apply(last, weight, bias, *parts)
+    return _products(parts, weight, bias, last)
 
 
-def _as_products(parts: Sequence[Tensor], weight: Tensor) -> bool:
+def memory_format_of(x: Tensor) -> torch.memory_format:
+    """The memory format in which what a block computes from `x` should be, as `pointwise` takes it."""
+    if recording():
+        return torch.preserve_format
+    last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return torch.channels_last if last else torch.contiguous_format
+
+
+def _as_products(
+    parts: Sequence[Tensor], weight: Tensor, memory_format: torch.memory_format = torch.preserve_format
+) -> bool:
     """Whether matrix products are the faster form, and give the same type and memory format."""
     if recording() or _autocast():
         return False
+    told = memory_format != torch.preserve_format
     fits = weight.dtype in (torch.float32, torch.float64) and weight.device.type == "cpu"
-    return fits and all(p.dtype == weight.dtype and p.numel() and p[0].is_contiguous() for p in parts)
+    return fits and all(
+        p.dtype == weight.dtype and p.numel() and (p[0].is_contiguous() or (told and _channels_last(p))) for p in parts
+    )
+
+
+def _channels_last(x: Tensor) -> bool:
+    return x.permute(0, 2, 3, 1)[0].is_contiguous()
 
 
 def _autocast() -> bool:
@@ -58,29 +85,39 @@ def _shares(parts: Sequence[Tensor], weight: Tensor) -> tuple[Tensor, ...]:
     return weight.flatten(1).split([p.shape[1] for p in parts], 1)
 
 
-def _products(parts: Sequence[Tensor], weight: Tensor, bias: Tensor | None) -> Tensor:
-    """One product for each part, added up in the output."""
+def _matrices(x: Tensor) -> Tensor:
+    """Maps, contiguous or channels last, as a view (B, C, H * W)."""
+    return x.flatten(2) if x[0].is_contiguous() else x.permute(0, 2, 3, 1).flatten(1, 2).transpose(1, 2)
+
+
+def _products(parts: Sequence[Tensor], weight: Tensor, bias: Tensor | None, last: bool) -> Tensor:
+    """One product for each part, added up in the output, which has its channels last or first."""
     b, _, h, w = parts[0].shape
-    out = parts[0].new_empty(b, weight.shape[0], h * w)
-    start = None if bias is None else bias[:, None]
+    c2 = weight.shape[0]
+    out = parts[0].new_empty((b, h * w, c2) if last else (b, c2, h * w))
+    start = None if bias is None else bias if last else bias[:, None]
     for share, part in zip(_shares(parts, weight), parts):
-        _product(out, start, share, part.flatten(2))
+        columns = _matrices(part)
+        if last:
+            _product(out, start, columns.transpose(1, 2), share.t().expand(b, -1, -1))
+        else:
+            _product(out, start, share.expand(b, -1, -1), columns)
         start = out
-    return out.view(b, -1, h, w)
+    return out.view(b, h, w, c2).permute(0, 3, 1, 2) if last else out.view(b, c2, h, w)
 
 
-def _product(out: Tensor, start: Tensor | None, rows: Tensor, columns: Tensor) -> None:
-    """Write start + rows @ columns, for each image, to `out`; one image by the product that libraries split best."""
+def _product(out: Tensor, start: Tensor | None, left: Tensor, right: Tensor) -> None:
+    """Write start + left @ right, for each image, to `out`; one image by the product that libraries split best."""
     if len(out) == 1:
         start = start[0] if start is out else start
         if start is None:
-            torch.mm(rows, columns[0], out=out[0])
+            torch.mm(left[0], right[0], out=out[0])
         else:
-            torch.addmm(start, rows, columns[0], out=out[0])
+            torch.addmm(start, left[0], right[0], out=out[0])
     elif start is None:
-        torch.bmm(rows.expand(len(out), -1, -1), columns, out=out)
+        torch.bmm(left, right, out=out)
     else:
-        torch.baddbmm(start, rows.expand(len(out), -1, -1), columns, out=out)
+        torch.baddbmm(start, left, right, out=out)
 
 
 def add_pointwise(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
@@ -94,7 +131,7 @@ def add_pointwise(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     if torch.is_grad_enabled() or not _as_products((x, total), weight):
         return total + F.conv2d(x, weight)
     sums = total.flatten(2)
-    _product(sums, sums, weight.flatten(1), x.flatten(2))
+    _product(sums, sums, weight.flatten(1).expand(len(x), -1, -1), x.flatten(2))
     return total
 
 
@@ -102,14 +139,14 @@ class _Pointwise(torch.autograd.Function):
     """The products with their gradients; saves what a convolution saves."""
 
     @staticmethod
-    def forward(ctx, weight: Tensor, bias: Tensor | None, *parts: Tensor) -> Tensor:
+    def forward(ctx, last: bool, weight: Tensor, bias: Tensor | None, *parts: Tensor) -> Tensor:
         ctx.save_for_backward(weight, *parts)
-        return _products(parts, weight, bias)
+        return _products(parts, weight, bias, last)
 
     @staticmethod
     def backward(ctx, grad: Tensor):
         weight, *parts = ctx.saved_tensors
-        of_weight, of_bias, *of_parts = ctx.needs_input_grad
+        _, of_weight, of_bias, *of_parts = ctx.needs_input_grad
         sum_of = grad.sum((0, 2, 3)) if of_bias else None
         if torch.is_grad_enabled():  # `create_graph=True`: plain products, which have derivatives of every order
             g = grad.flatten(2)
@@ -118,19 +155,20 @@ class _Pointwise(torch.autograd.Function):
                 for share, p, wanted in zip(_shares(parts, weight), parts, of_parts)
             ]
             by_part = [torch.einsum("bop,bcp->oc", g, p.flatten(2)) for p in parts] if of_weight else []
-            return torch.cat(by_part, 1).view_as(weight) if of_weight else None, sum_of, *found
-        grad = grad.contiguous()
+            return None, torch.cat(by_part, 1).view_as(weight) if of_weight else None, sum_of, *found
+        if not _channels_last(grad):
+            grad = grad.contiguous()
         found = [
-            _products([grad], share.t(), None) if wanted else None
-            for share, wanted in zip(_shares(parts, weight), of_parts)
+            _products([grad], share.t(), None, not p[0].is_contiguous()) if wanted else None
+            for share, p, wanted in zip(_shares(parts, weight), parts, of_parts)
         ]
-        return _weight_gradient(grad, parts, weight) if of_weight else None, sum_of, *found
+        return None, _weight_gradient(grad, parts, weight) if of_weight else None, sum_of, *found
 
 
 def _weight_gradient(grad: Tensor, parts: Sequence[Tensor], weight: Tensor) -> Tensor:
     """Gradient times map, transposed, for each part's columns; summed image by image, to hold one sum only."""
-    out = torch.zeros_like(weight, memory_format=torch.contiguous_format)
+    out = torch.empty_like(weight, memory_format=torch.contiguous_format)
     for columns, part in zip(_shares(parts, out), parts):
-        for g, image in zip(grad.flatten(2), part.flatten(2)):
-            columns.addmm_(g, image.t())
+        for n, (g, image) in enumerate(zip(_matrices(grad), _matrices(part))):
+            columns.addmm_(g, image.t(), beta=min(n, 1))
     return out

@@ -1,0 +1,148 @@
+"""The local mix on a CPU as embedding bags.
+
+With the channels last, a map is a table with one row for each pixel and group, and each output pixel is a weighted sum
+of rows: what `embedding_bag` computes, in registers and a row at a time, where one multiply-add per tap over the whole
+map reads and writes the map for each. The gradient of the values is the same sum over the mirrored window.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .window import Window
+
+# Channels of a group, that is the length of a row, from which this is the faster form: measured.
+SHARE = 16
+TYPES = (torch.float32, torch.bfloat16, torch.float16)  # all summed in float32
+
+
+def fits(v: Tensor, groups: int, window: Window) -> bool:
+    """Whether this is the faster form for values like `v`, for groups of neighbouring channels."""
+    # Not for tensors of other classes, those without data among them: the indices made for one size are kept.
+    plain = type(v) in (Tensor, torch.nn.Parameter) and v.device.type == "cpu" and v.dtype in TYPES and v.numel() > 0
+    return plain and v.shape[1] >= SHARE * groups and v[:, 0].numel() * groups * window.taps < 2**31
+
+
+def mix(v: Tensor, weight: Tensor, window: Window) -> Tensor:
+    """`local_mix.window_mix`, without gradients; the result has the memory format of `v`."""
+    groups = weight.shape[1] // window.taps
+    return _maps(_sum_rows(_table(v, groups), _of_bags(weight, window), window), v)
+
+
+def mix_gradients(grad_out: Tensor, v: Tensor, weight: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+    """The gradients of `v`, in its memory format, and of `weight`."""
+    b, _, h, w = v.shape
+    groups = weight.shape[1] // window.taps
+    grad = _table(grad_out, groups)
+    of_bags = _silence_outside(_dot_rows(grad, _table(v, groups), (b, h, w, groups), window), window)
+    of_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
+    of_weight.copy_(of_bags.view(b, h, w, -1).permute(0, 3, 1, 2))
+    bags = _of_bags(weight, window)
+    way_back = _for_batch(_way_back(h, w, groups, window), b, bags[0].numel())
+    back = bags.view(-1).index_select(0, way_back).view_as(bags)
+    back = _silence_outside(back, window.mirrored)
+    return _maps(_sum_rows(grad, back, window.mirrored), v), of_weight
+
+
+def _sum_type(tensor: Tensor) -> torch.dtype:
+    return torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else tensor.dtype
+
+
+def _table(maps: Tensor, groups: int) -> Tensor:
+    """(B, C, H, W) maps as rows of one group's channels, (B * H * W * groups, C / groups)."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1] // groups).to(_sum_type(maps))
+
+
+def _maps(table: Tensor, v: Tensor) -> Tensor:
+    """Such rows as maps of the shape, type and memory format of `v`."""
+    b, c, h, w = v.shape
+    maps = table.view(b, h, w, c).permute(0, 3, 1, 2).to(v.dtype)
+    last = v.is_contiguous(memory_format=torch.channels_last) and not v.is_contiguous()
+    return maps if last else maps.contiguous()
+
+
+def _of_bags(weight: Tensor, window: Window) -> Tensor:
+    """The weights, bag by bag: (B, H, W, groups, taps), 0 where the tap lies outside the map."""
+    b, channels, h, w = weight.shape
+    bags = weight.new_empty(b, h, w, channels, dtype=_sum_type(weight))
+    bags.copy_(weight.permute(0, 2, 3, 1))
+    return _silence_outside(bags.view(b, h, w, -1, window.taps), window)
+
+
+def _silence_outside(bags: Tensor, window: Window) -> Tensor:
+    """Set what belongs to taps outside the map to 0, in place."""
+    b, h, w, groups, _ = bags.shape
+    bags.view(b, -1).index_fill_(1, _outside(h, w, groups, window), 0)
+    return bags
+
+
+def _sum_rows(table: Tensor, bags: Tensor, window: Window) -> Tensor:
+    """For each bag, the sum of its rows with its weights."""
+    rows, starts = _indices(bags.shape[:4], window)
+    weights = bags.view(-1)
+    return F.embedding_bag(rows, table, starts, mode="sum", per_sample_weights=weights, include_last_offset=True)
+
+
+def _dot_rows(grad: Tensor, table: Tensor, shape: tuple[int, ...], window: Window) -> Tensor:
+    """For each row of each bag, its product with the gradient of the bag's sum: the gradient of its weight."""
+    rows, starts = _indices(shape, window)
+    bag = torch.arange(len(starts) - 1, dtype=torch.int32).repeat_interleave(window.taps)
+    products = torch.ops.aten._embedding_bag_per_sample_weights_backward(grad, table, rows, starts, bag, 0)
+    return products.view(*shape, window.taps)
+
+
+def _indices(shape: tuple[int, ...], window: Window) -> tuple[Tensor, Tensor]:
+    """The rows of (B, H, W, groups) bags, one bag after the other, and where each bag starts, with the end."""
+    b, h, w, groups = shape
+    rows = _for_batch(_rows(h, w, groups, window), b, h * w * groups)
+    return rows, torch.arange(0, len(rows) + 1, window.taps, dtype=torch.int32)
+
+
+def _for_batch(indices: Tensor, b: int, size: int) -> Tensor:
+    """The indices for each image of a batch, whose tables of `size` rows follow each other."""
+    if b == 1:
+        return indices
+    return (torch.arange(0, b * size, size, dtype=torch.int32)[:, None] + indices).view(-1)
+
+
+def _neighbours(h: int, w: int, window: Window) -> tuple[Tensor, Tensor]:
+    """The row and the column that each row and column of the window reads: (H, height) and (W, width)."""
+    y = torch.arange(h)[:, None] + torch.arange(window.top, window.top + window.height)
+    x = torch.arange(w)[:, None] + torch.arange(window.left, window.left + window.width)
+    return y, x
+
+
+# Indices for one image depend on the size of the map only. Sizes repeat from image to image: one for each level.
+_kept = lru_cache(maxsize=8)
+
+
+@_kept
+@torch.inference_mode(False)
+def _rows(h: int, w: int, groups: int, window: Window) -> Tensor:
+    """The rows of one image's bags; for taps outside the map, of the nearest pixel."""
+    y, x = _neighbours(h, w, window)
+    pixel = y.clamp(0, h - 1)[:, None, :, None] * w + x.clamp(0, w - 1)[None, :, None, :]
+    rows = pixel.view(h * w, 1, -1) * groups + torch.arange(groups)[None, :, None]
+    return rows.flatten().to(torch.int32)
+
+
+@_kept
+@torch.inference_mode(False)
+def _way_back(h: int, w: int, groups: int, window: Window) -> Tensor:
+    """For each tap of each pixel's mirrored window, where that neighbour keeps its weight for this pixel."""
+    taps = window.taps
+    rows = _rows(h, w, groups, window.mirrored).view(-1, taps)
+    return (rows * taps + torch.arange(taps - 1, -1, -1, dtype=torch.int32)).flatten()
+
+
+@_kept
+@torch.inference_mode(False)
+def _outside(h: int, w: int, groups: int, window: Window) -> Tensor:
+    """Which weights of one image, bag by bag, belong to taps outside the map."""
+    y, x = _neighbours(h, w, window)
+    off = ((y < 0) | (y >= h))[:, None, None, :, None] | ((x < 0) | (x >= w))[None, :, None, None, :]
+    return off.expand(-1, -1, groups, -1, -1).flatten().nonzero().flatten()
