@@ -9,7 +9,8 @@ import torch
 
 from tests.tolerances import PARITY, distance
 from yolo_cot.ops import local_mix, outlook, outlook_recorded, outlook_strided
-from yolo_cot.ops.outlook import merge, outlook_reference
+from yolo_cot.ops.outlook import outlook_reference
+from yolo_cot.ops.outlook_merge import merge
 
 SIZES = [(1, 1), (1, 9), (2, 3), (7, 5), (8, 6)]
 

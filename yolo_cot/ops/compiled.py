@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from . import local_mix, outlook
+from . import local_mix, outlook_merge
 from .window import Window
 
 
@@ -20,7 +20,7 @@ def window_mix(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool =
 
 
 def merge(attention: Tensor, num_heads: int, kernel_size: int, stride: int = 1) -> list[Tensor]:
-    """`outlook.merge` inside a compiled graph."""
+    """`outlook_merge.merge` inside a compiled graph."""
     return list(_Merge.apply(attention, num_heads, kernel_size, stride))
 
 
@@ -70,7 +70,7 @@ def _like(tensor: Tensor) -> Tensor:
 
 def _merged_like(attention: Tensor, heads: int, k: int, s: int) -> list[Tensor]:
     b, _, h, w = attention.shape
-    return [attention.new_empty(b, channels, h, w) for channels in outlook.merged_channels(heads, k, s)]
+    return [attention.new_empty(b, channels, h, w) for channels in outlook_merge.merged_channels(heads, k, s)]
 
 
 def _unmerged_like(grads: list[Tensor], heads: int, k: int, s: int) -> Tensor:
@@ -87,8 +87,8 @@ _OPERATORS = (
         _mix_gradients,
         lambda grad, v, weight, *_: (_like(v), _like(weight)),
     ),
-    ("merge(Tensor attention, int heads, int k, int s) -> Tensor[]", outlook.merge_eagerly, _merged_like),
-    ("merge_gradient(Tensor[] grads, int heads, int k, int s) -> Tensor", outlook.merge_gradient, _unmerged_like),
+    ("merge(Tensor attention, int heads, int k, int s) -> Tensor[]", outlook_merge.merge_eagerly, _merged_like),
+    ("merge_gradient(Tensor[] grads, int heads, int k, int s) -> Tensor", outlook_merge.merge_gradient, _unmerged_like),
 )
 _library = torch.library.Library("yolo_cot", "FRAGMENT")
 for _schema, _compute, _result in _OPERATORS:

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .local_mix import cut
-from .outlook import attention_softmax, covering
+from .outlook import attention_softmax
+from .outlook_merge import covering
 
 
 def outlook_strided(
