@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import pytest
@@ -46,6 +47,13 @@ OTHERS = [path for path in stock_files() if path not in DETECTION]
 
 def content(path) -> dict:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def traced(path) -> dict[str, tuple]:
+    """What every row of a stock file is given, and gives, at every scale."""
+    model = content(path)
+    return {scale: trace(model, scale) for scale in model.get("scales") or [""]}
 
 
 def named_places(model: dict) -> list[str]:
@@ -121,8 +129,7 @@ def test_every_place_by_itself_leaves_every_row_what_it_was_given(name):
 @pytest.mark.parametrize("path", DETECTION, ids=lambda p: p.stem)
 def test_every_block_at_every_place_of_every_detection_model_at_every_scale(path, block):
     model = content(path)
-    scales = list(model.get("scales") or [""])
-    before = {scale: trace(model, scale) for scale in scales}
+    before = traced(path)
     places, indivisible = places_that_take(block, path)
     assert set(named_places(model)) - set(places) - set(indivisible) <= {"after=Concat", "P5"}
     assert "P5" in places or path.stem.startswith("rtdetr")
@@ -130,7 +137,7 @@ def test_every_block_at_every_place_of_every_detection_model_at_every_scale(path
     assert not indivisible or path.stem in {"yolov9m", "yolov9s", "yolov9c", "yolov9e", "yolov9t"}
     assert not indivisible or block not in {"CoTAttention", "OutlookAttention", "GatedConv", "Outlooker"}
     for place in places:
-        check(path, block, [place], scales, before)
+        check(path, block, [place], list(before), before)
 
 
 @pytest.mark.slow

@@ -18,6 +18,10 @@ class _HeadReached(Exception):
     """The head has its inputs: there is nothing more to see."""
 
 
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
 def trace(config: dict[str, Any], scale: str = "") -> tuple[list[list[int]], list[Any]]:
     """Build a model on the meta device with Ultralytics' parser and run Ultralytics' own forward up to the head.
 
@@ -37,6 +41,8 @@ def trace(config: dict[str, Any], scale: str = "") -> tuple[list[list[int]], lis
         model.model, model.save = tasks.parse_model(config, 3, verbose=False)
         model.txt_feats = torch.empty(1, 80, 512)
         model.eval()
+        for norm in [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]:
+            norm.forward = _same  # most of the time on the meta device would go here
         image = torch.empty(1, 3, 256, 256)
         makers: dict[int, int] = {id(image): IMAGE}
         alive: list[Any] = [image]  # ids stay unique only while the tensors live
