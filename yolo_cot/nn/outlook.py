@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -126,12 +125,16 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
             dropout = self.mix.dropout if self.training else 0.0
             mixed = outlook_recorded(self.v(x), self.attn(centres, order), self.num_heads, self.kernel_size, dropout)
         else:
-            values = self.v(x, memory_format(x, self.num_heads, self.kernel_size, self.stride))
-            if torch.is_grad_enabled() or recording() or self.training or _watched(self.attn) or _watched(self.mix):
-                mixed = self.mix(values, self.attn(centres))
+            # The logits first: what is made later takes the memory that they leave.
+            form = memory_format(x, self.num_heads, self.kernel_size, self.stride)
+            if recording() or _watched(self.attn) or _watched(self.mix):
+                logits = self.attn(centres)
+                mixed = self.mix(self.v(x, form), logits)
             else:
-                taps = taps_of(self.attn(centres), self.num_heads, self.kernel_size, self.stride, overwrite=True)
-                mixed = mix_taps(values, taps, self.num_heads, self.kernel_size, self.stride)
+                dropout = self.mix.dropout if self.training else 0.0
+                taps = taps_of(self.attn(centres), self.num_heads, self.kernel_size, self.stride, dropout, True)
+                mixed = mix_taps(self.v(x, form), taps, self.num_heads, self.kernel_size, self.stride)
+                del taps
         y = self.proj(mixed, memory_format_of(x))
         return F.dropout(y, self.proj_drop, self.training) if self.proj_drop else y
 

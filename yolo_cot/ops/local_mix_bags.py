@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .window import Window
@@ -24,7 +23,8 @@ def fits(v: Tensor, groups: int, window: Window) -> bool:
     """Whether this is the faster form for values like `v`, for groups of neighbouring channels."""
     # Not for tensors of other classes, those without data among them: the indices made for one size are kept.
     plain = type(v) in (Tensor, torch.nn.Parameter) and v.device.type == "cpu" and v.dtype in TYPES and v.numel() > 0
-    return plain and v.shape[1] >= SHARE * groups and v[:, 0].numel() * groups * window.taps < 2**31
+    b, c, h, w = v.shape
+    return plain and c >= SHARE * groups and b * h * w * groups * window.taps < 2**31
 
 
 def mix(v: Tensor, weight: Tensor, window: Window) -> Tensor:
@@ -35,17 +35,25 @@ def mix(v: Tensor, weight: Tensor, window: Window) -> Tensor:
 
 def mix_gradients(grad_out: Tensor, v: Tensor, weight: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """The gradients of `v`, in its memory format, and of `weight`."""
-    b, _, h, w = v.shape
-    groups = weight.shape[1] // window.taps
-    grad = _table(grad_out, groups)
+    grad = _table(grad_out, weight.shape[1] // window.taps)
+    of_v = _maps(_sum_rows(grad, _mirrored(weight, window), window.mirrored), v)
+    return of_v, _weight_gradient(grad, v, weight, window)
+
+
+def _weight_gradient(grad: Tensor, v: Tensor, weight: Tensor, window: Window) -> Tensor:
+    b, channels, h, w = weight.shape
+    groups = channels // window.taps
     of_bags = _silence_outside(_dot_rows(grad, _table(v, groups), (b, h, w, groups), window), window)
     of_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
-    of_weight.copy_(of_bags.view(b, h, w, -1).permute(0, 3, 1, 2))
+    return of_weight.copy_(of_bags.view(b, h, w, -1).permute(0, 3, 1, 2))
+
+
+def _mirrored(weight: Tensor, window: Window) -> Tensor:
+    """For each pixel, as weights of a bag, those that the pixels in its mirrored window have for it."""
+    b, channels, h, w = weight.shape
     bags = _of_bags(weight, window)
-    way_back = _for_batch(_way_back(h, w, groups, window), b, bags[0].numel())
-    back = bags.view(-1).index_select(0, way_back).view_as(bags)
-    back = _silence_outside(back, window.mirrored)
-    return _maps(_sum_rows(grad, back, window.mirrored), v), of_weight
+    way_back = _for_batch(_way_back(h, w, channels // window.taps, window), b, bags[0].numel())
+    return _silence_outside(bags.view(-1).index_select(0, way_back).view_as(bags), window.mirrored)
 
 
 def _sum_type(tensor: Tensor) -> torch.dtype:
@@ -83,8 +91,7 @@ def _silence_outside(bags: Tensor, window: Window) -> Tensor:
 def _sum_rows(table: Tensor, bags: Tensor, window: Window) -> Tensor:
     """For each bag, the sum of its rows with its weights."""
     rows, starts = _indices(bags.shape[:4], window)
-    weights = bags.view(-1)
-    return F.embedding_bag(rows, table, starts, mode="sum", per_sample_weights=weights, include_last_offset=True)
+    return torch.embedding_bag(table, rows, starts, False, 0, False, bags.view(-1), True)[0]  # 0: the sum
 
 
 def _dot_rows(grad: Tensor, table: Tensor, shape: tuple[int, ...], window: Window) -> Tensor:
@@ -98,8 +105,7 @@ def _dot_rows(grad: Tensor, table: Tensor, shape: tuple[int, ...], window: Windo
 def _indices(shape: tuple[int, ...], window: Window) -> tuple[Tensor, Tensor]:
     """The rows of (B, H, W, groups) bags, one bag after the other, and where each bag starts, with the end."""
     b, h, w, groups = shape
-    rows = _for_batch(_rows(h, w, groups, window), b, h * w * groups)
-    return rows, torch.arange(0, len(rows) + 1, window.taps, dtype=torch.int32)
+    return _for_batch(_rows(h, w, groups, window), b, h * w * groups), _starts(b * h * w * groups, window.taps)
 
 
 def _for_batch(indices: Tensor, b: int, size: int) -> Tensor:
@@ -128,6 +134,13 @@ def _rows(h: int, w: int, groups: int, window: Window) -> Tensor:
     pixel = y.clamp(0, h - 1)[:, None, :, None] * w + x.clamp(0, w - 1)[None, :, None, :]
     rows = pixel.view(h * w, 1, -1) * groups + torch.arange(groups)[None, :, None]
     return rows.flatten().to(torch.int32)
+
+
+@_kept
+@torch.inference_mode(False)
+def _starts(bags: int, taps: int) -> Tensor:
+    """Where each of as many bags starts, with the end of the last."""
+    return torch.arange(0, bags * taps + 1, taps, dtype=torch.int32)
 
 
 @_kept

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from . import local_mix
 from .local_mix import window_mix
-from .outlook_merge import Axis, axes_of, merge
+from .outlook_merge import Axis, axes_of, merge, merge_eagerly, merge_gradient
 from .tracing import compiling, recording
 from .window import Window, square
 
@@ -52,16 +52,67 @@ def taps_of(
 ) -> list[Tensor]:
     """The taps W_q[d] of the module docstring from the logits: their softmax, collected by `merge`.
 
-    Arguments as for `outlook`; `overwrite` allows to overwrite the logits, for use where no gradient is recorded.
+    Arguments as for `outlook`; `overwrite` allows to overwrite the logits, for those who made them and need them no
+    more: done on a CPU, where memory that is taken anew costs time, in the backward pass too.
     """
-    k = kernel_size
-    b, _, h, w = logits.shape
-    stacked = logits.reshape(b, num_heads * k * k, k * k, h * w)
     full = logits.dtype in (torch.float32, torch.float64)  # autocast takes the softmax of others in float32
-    attention = torch.softmax(stacked, 2, out=stacked) if overwrite and full else attention_softmax(stacked)
+    if overwrite and full and logits.device.type == "cpu" and not dropout and not recording():
+        if torch.is_grad_enabled() and logits.requires_grad:
+            return list(_TapsInPlace.apply(logits, num_heads, kernel_size, stride))
+        return merge(_softmax_in_place(logits, kernel_size), num_heads, kernel_size, stride)
+    attention = attention_softmax(_stacked(logits, kernel_size))
     if dropout:
         attention = F.dropout(attention, dropout)
-    return merge(attention.reshape(b, num_heads * k**4, h, w), num_heads, k, stride)
+    return merge(attention.reshape(logits.shape), num_heads, kernel_size, stride)
+
+
+def _stacked(logits: Tensor, k: int) -> Tensor:
+    """The logits as (B, heads * k * k, k * k, H * W): the softmax runs over axis 2."""
+    b, channels, h, w = logits.shape
+    return logits.reshape(b, channels // k**2, k * k, h * w)
+
+
+def _softmax_in_place(logits: Tensor, k: int) -> Tensor:
+    """The attention (B, heads * k**4, H, W) in the memory of the logits, where that is contiguous."""
+    stacked = _stacked(logits, k)
+    return torch.softmax(stacked, 2, out=stacked).view(logits.shape)
+
+
+class _TapsInPlace(torch.autograd.Function):
+    """`taps_of`, with the attention in the memory of the logits and their gradient in that of the attention's."""
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, heads: int, k: int, s: int):
+        ctx.arguments = (heads, k, s)
+        attention = _softmax_in_place(logits, k)
+        ctx.save_for_backward(logits, attention)
+        return tuple(merge_eagerly(attention, heads, k, s))
+
+    @staticmethod
+    def backward(ctx, *grads: Tensor):
+        logits, attention = ctx.saved_tensors
+        heads, k, s = ctx.arguments
+        if torch.is_grad_enabled():  # `create_graph=True`
+            return *_differentiable_gradient(logits, attention, grads, ctx.arguments), None, None, None
+        grad, attention = _stacked(merge_gradient(list(grads), heads, k, s), k), _stacked(attention, k)
+        torch.ops.aten._softmax_backward_data.out(grad, attention, 2, grad.dtype, grad_input=grad)
+        return grad.view(logits.shape), None, None, None
+
+
+def _differentiable_gradient(
+    logits: Tensor, attention: Tensor, grads: tuple[Tensor, ...], arguments
+) -> tuple[Tensor, ...]:
+    """The gradient of overwritten logits, as a graph that has derivatives of every order.
+
+    softmax(log(attention)) is the attention, and the logits were log(attention) and a constant, which no softmax sees:
+    so log(attention), as a function whose derivative in the logits is 1, stands for them.
+    """
+    heads, k, s = arguments
+    log = attention.detach().log()
+    again = logits + (log - logits.detach())
+    phases = merge(attention_softmax(_stacked(again, k)).reshape(again.shape), heads, k, s)
+    made = [(p, g) for p, g in zip(phases, grads) if p.numel()]
+    return torch.autograd.grad([p for p, _ in made], logits, [g for _, g in made], create_graph=True)
 
 
 def mix_taps(v: Tensor, phases: list[Tensor], num_heads: int, kernel_size: int, stride: int = 1) -> Tensor:

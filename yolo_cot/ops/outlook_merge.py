@@ -33,6 +33,7 @@ def covering(k: int, s: int) -> list[list[tuple[int, int]]]:
     return [[(i, (p + k // 2 - i) // s) for i in range(k) if (p + k // 2 - i) % s == 0] for p in range(s)]
 
 
+@lru_cache(maxsize=64)
 def axes_of(k: int, s: int) -> tuple[Axis, ...]:
     """Per phase, the windows that cover it: position i of the window at Y + t, for i - r + s t = phase."""
     r = k // 2

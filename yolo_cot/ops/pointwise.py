@@ -58,13 +58,14 @@ def _as_products(
     parts: Sequence[Tensor], weight: Tensor, memory_format: torch.memory_format = torch.preserve_format
 ) -> bool:
     """Whether matrix products are the faster form, and give the same type and memory format."""
-    if recording() or _autocast():
+    dtype = weight.dtype
+    if dtype not in (torch.float32, torch.float64) or weight.device.type != "cpu" or recording() or _autocast():
         return False
     told = memory_format != torch.preserve_format
-    fits = weight.dtype in (torch.float32, torch.float64) and weight.device.type == "cpu"
-    return fits and all(
-        p.dtype == weight.dtype and p.numel() and (p[0].is_contiguous() or (told and _channels_last(p))) for p in parts
-    )
+    for p in parts:
+        if p.dtype != dtype or not p.numel() or not (p[0].is_contiguous() or (told and _channels_last(p))):
+            return False
+    return True
 
 
 def _channels_last(x: Tensor) -> bool:
@@ -85,36 +86,46 @@ def _shares(parts: Sequence[Tensor], weight: Tensor) -> tuple[Tensor, ...]:
     return weight.flatten(1).split([p.shape[1] for p in parts], 1)
 
 
-def _matrices(x: Tensor) -> Tensor:
-    """Maps, contiguous or channels last, as a view (B, C, H * W)."""
-    return x.flatten(2) if x[0].is_contiguous() else x.permute(0, 2, 3, 1).flatten(1, 2).transpose(1, 2)
+def _matrices(x: Tensor, form: tuple[int, ...]) -> Tensor:
+    """Maps, contiguous or channels last, as a view (*form, C, H * W); `form` is (B,), or () of one image."""
+    if x[0].is_contiguous():
+        return x.view(*form, x.shape[1], -1)
+    return x.permute(0, 2, 3, 1).view(*form, -1, x.shape[1]).mT
 
 
 def _products(parts: Sequence[Tensor], weight: Tensor, bias: Tensor | None, last: bool) -> Tensor:
     """One product for each part, added up in the output, which has its channels last or first."""
     b, _, h, w = parts[0].shape
     c2 = weight.shape[0]
-    out = parts[0].new_empty((b, h * w, c2) if last else (b, c2, h * w))
-    start = None if bias is None else bias if last else bias[:, None]
+    form = () if b == 1 else (b,)
+    start = bias
+    if last:
+        like = parts[0]
+        maps = torch.empty((b, c2, h, w), dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+        out = maps.permute(0, 2, 3, 1).view(*form, h * w, c2)
+        for share, part in zip(_shares(parts, weight), parts):
+            _product(out, start, _matrices(part, form).mT, share.t())
+            start = out
+        return maps
+    maps = parts[0].new_empty((b, c2, h, w))
+    out = maps.view(*form, c2, h * w)
+    start = None if bias is None else bias[:, None]
     for share, part in zip(_shares(parts, weight), parts):
-        columns = _matrices(part)
-        if last:
-            _product(out, start, columns.transpose(1, 2), share.t().expand(b, -1, -1))
-        else:
-            _product(out, start, share.expand(b, -1, -1), columns)
+        _product(out, start, share, _matrices(part, form))
         start = out
-    return out.view(b, h, w, c2).permute(0, 3, 1, 2) if last else out.view(b, c2, h, w)
+    return maps
 
 
 def _product(out: Tensor, start: Tensor | None, left: Tensor, right: Tensor) -> None:
     """Write start + left @ right, for each image, to `out`; one image by the product that libraries split best."""
-    if len(out) == 1:
-        start = start[0] if start is out else start
+    if out.dim() == 2:
         if start is None:
-            torch.mm(left[0], right[0], out=out[0])
+            torch.mm(left, right, out=out)
         else:
-            torch.addmm(start, left[0], right[0], out=out[0])
-    elif start is None:
+            torch.addmm(start, left, right, out=out)
+        return
+    left, right = (t.expand(len(out), -1, -1) if t.dim() == 2 else t for t in (left, right))
+    if start is None:
         torch.bmm(left, right, out=out)
     else:
         torch.baddbmm(start, left, right, out=out)
@@ -130,8 +141,9 @@ def add_pointwise(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """
     if torch.is_grad_enabled() or not _as_products((x, total), weight):
         return total + F.conv2d(x, weight)
-    sums = total.flatten(2)
-    _product(sums, sums, weight.flatten(1).expand(len(x), -1, -1), x.flatten(2))
+    form = () if len(x) == 1 else (len(x),)
+    sums = total.view(*form, total.shape[1], -1)
+    _product(sums, sums, weight.flatten(1), _matrices(x, form))
     return total
 
 
@@ -169,6 +181,7 @@ def _weight_gradient(grad: Tensor, parts: Sequence[Tensor], weight: Tensor) -> T
     """Gradient times map, transposed, for each part's columns; summed image by image, to hold one sum only."""
     out = torch.empty_like(weight, memory_format=torch.contiguous_format)
     for columns, part in zip(_shares(parts, out), parts):
-        for n, (g, image) in enumerate(zip(_matrices(grad), _matrices(part))):
+        batch = (len(part),)
+        for n, (g, image) in enumerate(zip(_matrices(grad, batch), _matrices(part, batch))):
             columns.addmm_(g, image.t(), beta=min(n, 1))
     return out
