@@ -77,6 +77,7 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
     Shape: (B, c1, H, W) -> (B, c1, H, W), any H and W.
     """
 
+    splits: ClassVar[bool] = False
     authors_keys: ClassVar[dict[str, str]] = {"v_pj.": "v."}
 
     def __init__(
@@ -119,28 +120,27 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
 
     def attend(self, x: Tensor) -> Tensor:
         """Project, mix the windows, project."""
-        centres = x if self.stride == 1 else pooled(x, self.stride)
-        if recording() and not compiling() and self.stride == 1:
-            order = recorded_order(self.num_heads, self.kernel_size)
-            dropout = self.mix.dropout if self.training else 0.0
-            mixed = outlook_recorded(self.v(x), self.attn(centres, order), self.num_heads, self.kernel_size, dropout)
-        else:
-            # The logits first: what is made later takes the memory that they leave.
-            form = memory_format(x, self.num_heads, self.kernel_size, self.stride)
-            if recording() or _watched(self.attn) or _watched(self.mix):
-                logits = self.attn(centres)
-                mixed = self.mix(self.v(x, form), logits)
-            else:
-                dropout = self.mix.dropout if self.training else 0.0
-                taps = taps_of(self.attn(centres), self.num_heads, self.kernel_size, self.stride, dropout, True)
-                mixed = mix_taps(self.v(x, form), taps, self.num_heads, self.kernel_size, self.stride)
-                del taps
-        y = self.proj(mixed, memory_format_of(x))
+        y = self.proj(self._recorded(x)) if recording() else self.proj(self._mixed(x), memory_format_of(x))
         return F.dropout(y, self.proj_drop, self.training) if self.proj_drop else y
 
-    def _worth_splitting(self, x: Tensor) -> bool:
-        """Never: measured."""
-        return False
+    def _mixed(self, x: Tensor) -> Tensor:
+        """The mixed values. The logits come first: what is made later takes the memory that they leave."""
+        heads, k, s, attn, mix = self.num_heads, self.kernel_size, self.stride, self.attn, self.mix
+        form = memory_format(x, heads, k, s)
+        logits = attn(x if s == 1 else pooled(x, s))
+        if _watched(attn) or _watched(mix):
+            return mix(self.v(x, form), logits)
+        taps = taps_of(logits, heads, k, s, mix.dropout if self.training else 0.0, overwrite=True)
+        del logits
+        return mix_taps(self.v(x, form), taps, heads, k, s)
+
+    def _recorded(self, x: Tensor) -> Tensor:
+        """The mixed values, for recorded graphs."""
+        heads, k, s = self.num_heads, self.kernel_size, self.stride
+        if compiling() or s > 1:
+            return self.mix(self.v(x), self.attn(x if s == 1 else pooled(x, s)))
+        dropout = self.mix.dropout if self.training else 0.0
+        return outlook_recorded(self.v(x), self.attn(x, recorded_order(heads, k)), heads, k, dropout)
 
     @property
     def fused(self) -> bool:

@@ -42,20 +42,19 @@ def local_mix(v: Tensor, weight: Tensor, kernel_size: int, *, interleaved: bool 
 
 def window_mix(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool = False) -> Tensor:
     """`local_mix` for any rectangle of neighbours; `weight` is (B, G * window.taps, H, W)."""
-    if v.is_cuda and (compiling() or not recording()):
+    recorded = recording()
+    if recorded and not compiling():
+        return window_mix_recorded(v, weight, window, interleaved=interleaved)
+    _check(v, weight, window)
+    if v.is_cuda:
         from . import local_mix_triton
 
         if local_mix_triton.available():
-            _check(v, weight, window)
             return local_mix_triton.window_mix(v, weight, window, interleaved=interleaved)
-    if compiling():
+    if recorded:
         from . import compiled
 
-        _check(v, weight, window)
         return compiled.window_mix(v, weight, window, interleaved=interleaved)
-    if recording():
-        return window_mix_recorded(v, weight, window, interleaved=interleaved)
-    _check(v, weight, window)
     if not torch.is_grad_enabled():
         return mix_eagerly(v, weight, window, interleaved)
     return _WindowMix.apply(v, weight, window, interleaved)
@@ -64,22 +63,21 @@ def window_mix(v: Tensor, weight: Tensor, window: Window, *, interleaved: bool =
 def memory_format(v: Tensor, groups: int, window: Window) -> torch.memory_format:
     """The memory format in which `window_mix` is fastest for values like `v`; `preserve_format` if it does not matter.
 
-    `groups` are of neighbouring channels.
+    `groups` are of neighbouring channels. Where a graph is recorded it does not matter.
     """
-    in_bags = not recording() and local_mix_bags.fits(v, groups, window)
-    return torch.channels_last if in_bags else torch.preserve_format
+    return torch.channels_last if local_mix_bags.fits(v, groups, window) else torch.preserve_format
 
 
 def _check(v: Tensor, weight: Tensor, window: Window) -> None:
-    taps = window.taps
-    if v.dim() != 4 or weight.dim() != 4:
+    taps, of_v, of_weight = window.taps, v.shape, weight.shape
+    if len(of_v) != 4 or len(of_weight) != 4:
         raise ValueError(f"local_mix needs v and weight of 4 axes; got {tuple(v.shape)} and {tuple(weight.shape)}.")
-    if v.shape[0] != weight.shape[0] or v.shape[2:] != weight.shape[2:] or weight.shape[1] % taps:
+    if of_v[0] != of_weight[0] or of_v[2:] != of_weight[2:] or of_weight[1] % taps:
         raise ValueError(
             f"local_mix needs weight (B, groups * {taps}, H, W) for v {tuple(v.shape)}; got {tuple(weight.shape)}."
         )
-    groups = weight.shape[1] // taps
-    if not groups or v.shape[1] % groups:
+    groups = of_weight[1] // taps
+    if not groups or of_v[1] % groups:
         raise ValueError(
             f"local_mix needs channels divisible by groups; got {v.shape[1]} channels and {groups} groups. "
             f"Change one of them."

@@ -52,14 +52,14 @@ def taps_of(
 ) -> list[Tensor]:
     """The taps W_q[d] of the module docstring from the logits: their softmax, collected by `merge`.
 
-    Arguments as for `outlook`; `overwrite` allows to overwrite the logits, for those who made them and need them no
-    more: done on a CPU, where memory that is taken anew costs time, in the backward pass too.
+    Arguments as for `outlook`; `overwrite` allows to overwrite the logits, for those who made them, need them no more
+    and record no graph: done on a CPU, where memory that is taken anew costs time, in the backward pass too.
     """
     full = logits.dtype in (torch.float32, torch.float64)  # autocast takes the softmax of others in float32
-    if overwrite and full and logits.device.type == "cpu" and not dropout and not recording():
+    if overwrite and full and logits.device.type == "cpu" and not dropout:
         if torch.is_grad_enabled() and logits.requires_grad:
             return list(_TapsInPlace.apply(logits, num_heads, kernel_size, stride))
-        return merge(_softmax_in_place(logits, kernel_size), num_heads, kernel_size, stride)
+        return merge_eagerly(_softmax_in_place(logits, kernel_size), num_heads, kernel_size, stride)
     attention = attention_softmax(_stacked(logits, kernel_size))
     if dropout:
         attention = F.dropout(attention, dropout)
@@ -117,14 +117,17 @@ def _differentiable_gradient(
 
 def mix_taps(v: Tensor, phases: list[Tensor], num_heads: int, kernel_size: int, stride: int = 1) -> Tensor:
     """Mix the values (B, C, H, W) by the taps that `taps_of` gives."""
-    phases = [taps.to(v.dtype) for taps in phases]
     if stride == 1:
-        return window_mix(v, phases[0], square(2 * kernel_size - 1))
+        return window_mix(v, phases[0].to(v.dtype), square(2 * kernel_size - 1))
+    phases = [taps.to(v.dtype) for taps in phases]
     return _mix_phases(v, phases, num_heads, kernel_size, stride)
 
 
 def memory_format(x: Tensor, num_heads: int, kernel_size: int = 3, stride: int = 1) -> torch.memory_format:
-    """The memory format in which `outlook` takes values of the shape of `x` best; `preserve_format` for any."""
+    """The memory format in which `mix_taps` takes values of the shape of `x` best; `preserve_format` for any.
+
+    Where a graph is recorded it does not matter.
+    """
     if stride > 1:
         return torch.preserve_format
     return local_mix.memory_format(x, num_heads, square(2 * kernel_size - 1))

@@ -61,12 +61,12 @@ def merge(attention: Tensor, num_heads: int, kernel_size: int, stride: int = 1) 
         One tensor (B, num_heads * taps, h, w) for each of the s * s phases of the output, row-major; for stride 1
         the one with (2k - 1)**2 taps.
     """
-    if compiling():
+    if recording():
+        if not compiling():
+            return _merge_recorded(attention, num_heads, kernel_size, stride)
         from . import compiled
 
         return compiled.merge(attention, num_heads, kernel_size, stride)
-    if recording():
-        return _merge_recorded(attention, num_heads, kernel_size, stride)
     if not torch.is_grad_enabled():
         return merge_eagerly(attention, num_heads, kernel_size, stride)
     return list(_Merge.apply(attention, num_heads, kernel_size, stride))

@@ -47,9 +47,10 @@ def pointwise(
 
 
 def memory_format_of(x: Tensor) -> torch.memory_format:
-    """The memory format in which what a block computes from `x` should be, as `pointwise` takes it."""
-    if recording():
-        return torch.preserve_format
+    """The memory format in which what a block computes from `x` should be, as `pointwise` takes it.
+
+    Where a graph is recorded it does not matter: there, `pointwise` must be given `preserve_format`.
+    """
     last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
     return torch.channels_last if last else torch.contiguous_format
 
@@ -63,7 +64,8 @@ def _as_products(
         return False
     told = memory_format != torch.preserve_format
     for p in parts:
-        if p.dtype != dtype or not p.numel() or not (p[0].is_contiguous() or (told and _channels_last(p))):
+        first = p.is_contiguous() or p[0].is_contiguous()
+        if p.dtype != dtype or not p.numel() or not (first or (told and _channels_last(p))):
             return False
     return True
 
@@ -88,7 +90,7 @@ def _shares(parts: Sequence[Tensor], weight: Tensor) -> tuple[Tensor, ...]:
 
 def _matrices(x: Tensor, form: tuple[int, ...]) -> Tensor:
     """Maps, contiguous or channels last, as a view (*form, C, H * W); `form` is (B,), or () of one image."""
-    if x[0].is_contiguous():
+    if x.is_contiguous() or x[0].is_contiguous():
         return x.view(*form, x.shape[1], -1)
     return x.permute(0, 2, 3, 1).view(*form, -1, x.shape[1]).mT
 

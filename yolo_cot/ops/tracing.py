@@ -7,7 +7,7 @@ import torch
 
 def recording() -> bool:
     """True while `torch.jit.trace`, an exporter or `torch.compile` records the graph, on every route alike."""
-    return torch.jit.is_tracing() or torch.compiler.is_compiling()
+    return torch.compiler.is_compiling() or torch._C._is_tracing()
 
 
 def compiling() -> bool:

@@ -236,8 +236,8 @@ def onnx_runner(module: nn.Module, x: Tensor) -> Callable[[], list]:
         export(module, (x,), buffer, opset_version=18, dynamo=False, input_names=["x"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    # Idle threads of one session must not take the cores from the session that is being timed.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads wait for work actively, onnxruntime's default, but only while their own session runs.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     session = onnxruntime.InferenceSession(buffer.getvalue(), options, providers=["CPUExecutionProvider"])
     feed = {"x": x.numpy()}
     return lambda: session.run(None, feed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -13,14 +14,17 @@ from torch import Tensor
 def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu") -> dict[str, float]:
     """Median seconds of each function; every round runs each of them once, so all meet the same disturbances.
 
+    The order changes from round to round: what runs behind a large function finds colder caches.
+
     Args:
         functions: what to run, by name.
         rounds: rounds that count; two more warm up.
         device: a CUDA device is waited for before and after each run.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
+    shuffled = random.Random(0)
     for index in range(rounds + 2):
-        for name, function in functions.items():
+        for name, function in shuffled.sample(list(functions.items()), len(functions)):
             _wait(device)
             start = time.perf_counter()
             function()
