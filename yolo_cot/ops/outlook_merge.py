@@ -33,7 +33,6 @@ def covering(k: int, s: int) -> list[list[tuple[int, int]]]:
     return [[(i, (p + k // 2 - i) // s) for i in range(k) if (p + k // 2 - i) % s == 0] for p in range(s)]
 
 
-@lru_cache(maxsize=64)
 def axes_of(k: int, s: int) -> tuple[Axis, ...]:
     """Per phase, the windows that cover it: position i of the window at Y + t, for i - r + s t = phase."""
     r = k // 2
@@ -122,12 +121,11 @@ def merge_eagerly(attention: Tensor, heads: int, k: int, s: int) -> list[Tensor]
     b, _, h, w = attention.shape
     attention = attention.contiguous()
     phases = []
-    for rows in axes_of(k, s):
-        for columns in axes_of(k, s):
-            taps = attention.new_zeros(b, heads * rows.size * columns.size, h, w)
-            for entry, block in _blocks(attention, taps, rows, columns, k):
-                block += entry
-            phases.append(taps)
+    for phase in _phases(k, s, h, w):
+        taps = attention.new_zeros(b, heads * phase.rows * phase.columns, h, w)
+        for entry, block in _blocks(attention, taps, phase, k):
+            block += entry
+        phases.append(taps)
     return phases
 
 
@@ -135,9 +133,8 @@ def merge_gradient(grads: list[Tensor], heads: int, k: int, s: int) -> Tensor:
     """The gradient of `merge_eagerly`, which reads the same blocks."""
     b, _, h, w = grads[0].shape
     grad = grads[0].new_zeros(b, heads * k**4, h, w)
-    pairs = [(rows, columns) for rows in axes_of(k, s) for columns in axes_of(k, s)]
-    for (rows, columns), taps in zip(pairs, grads):
-        for entry, block in _blocks(grad, taps.contiguous(), rows, columns, k):
+    for phase, taps in zip(_phases(k, s, h, w), grads):
+        for entry, block in _blocks(grad, taps.contiguous(), phase, k):
             entry.copy_(block)
     return grad
 
@@ -147,26 +144,23 @@ def merged_channels(heads: int, k: int, s: int) -> list[int]:
     return [heads * rows.size * columns.size for rows in axes_of(k, s) for columns in axes_of(k, s)]
 
 
-def _blocks(entries: Tensor, taps: Tensor, rows: Axis, columns: Axis, k: int):
-    """Yield views of the window attention at each position i and of the k x k taps that it is added to.
+class _Phase(NamedTuple):
+    """What reaches one phase of the outputs: the rows and columns of its taps, and for each window position that
+    covers it height and width of what the position adds to the taps, and where that and those taps start."""
 
-    `entries` is (B, heads * k**4, h, w), `taps` (B, heads * rows.size * columns.size, h, w), both contiguous. The views
-    are made from strides that are worked out once: slicing so many axes takes longer than adding small maps.
-    """
-    b, channels, h, w = entries.shape
-    heads = channels // k**4
-    plane = h * w
-    of_taps = (taps.stride(0), rows.size * columns.size * plane, columns.size * plane, plane, w, 1)
-    of_entries = (entries.stride(0), k**4 * plane, k * plane, plane, w, 1)
-    first, first_tap = entries.storage_offset(), taps.storage_offset()
-    for height, width, entry, tap in _places(rows, columns, k, h, w):
-        size = (b, heads, k, k, height, width)
-        yield entries.as_strided(size, of_entries, first + entry), taps.as_strided(size, of_taps, first_tap + tap)
+    rows: int
+    columns: int
+    places: list[tuple[int, int, int, int]]
 
 
 @lru_cache(maxsize=64)
+def _phases(k: int, s: int, h: int, w: int) -> list[_Phase]:
+    """All phases of maps of one size, row-major."""
+    axes = axes_of(k, s)
+    return [_Phase(y.size, x.size, _places(y, x, k, h, w)) for y in axes for x in axes]
+
+
 def _places(rows: Axis, columns: Axis, k: int, h: int, w: int) -> list[tuple[int, int, int, int]]:
-    """For each window position, height and width of what it adds to the taps, and where that and those taps start."""
     places = []
     for iy, ty, ey in rows.sources:
         out_y, in_y = _overlap(ty, h)
@@ -176,6 +170,23 @@ def _places(rows: Axis, columns: Axis, k: int, h: int, w: int) -> list[tuple[int
             tap = ((ey * columns.size + ex) * h + out_y.start) * w + out_x.start
             places.append((out_y.stop - out_y.start, out_x.stop - out_x.start, entry, tap))
     return places
+
+
+def _blocks(entries: Tensor, taps: Tensor, phase: _Phase, k: int):
+    """Yield views of the window attention at each position i and of the k x k taps that it is added to.
+
+    `entries` is (B, heads * k**4, h, w), `taps` (B, heads * phase.rows * phase.columns, h, w), both contiguous. The
+    views are made from strides that are worked out once: slicing so many axes takes longer than adding small maps.
+    """
+    b, channels, h, w = entries.shape
+    heads = channels // k**4
+    plane = h * w
+    of_taps = (taps.stride(0), phase.rows * phase.columns * plane, phase.columns * plane, plane, w, 1)
+    of_entries = (entries.stride(0), k**4 * plane, k * plane, plane, w, 1)
+    first, first_tap = entries.storage_offset(), taps.storage_offset()
+    for height, width, entry, tap in phase.places:
+        size = (b, heads, k, k, height, width)
+        yield entries.as_strided(size, of_entries, first + entry), taps.as_strided(size, of_taps, first_tap + tap)
 
 
 def _overlap(shift: int, size: int) -> tuple[slice, slice]:
