@@ -46,9 +46,11 @@ def test_values_and_gradients_match_the_published_form(form, k, s, size):
     assert max(distance(g, w) for g, w in zip(got, wanted)) < PARITY
 
 
+@pytest.mark.parametrize("to_onnx", [True, False])
 @pytest.mark.parametrize("k", [1, 3, 5])
-@pytest.mark.parametrize("size", SIZES)
-def test_the_reordered_recorded_form_matches_too(k, size):
+@pytest.mark.parametrize("size", [*SIZES, (3, 21)])
+def test_the_reordered_recorded_form_matches_too(monkeypatch, k, size, to_onnx):
+    monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: to_onnx)
     v, logits = inputs(k, 1, size)
 
     def reordered(v, logits):

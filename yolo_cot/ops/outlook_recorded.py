@@ -21,7 +21,7 @@ from .local_mix import cut
 from .outlook import attention_softmax
 
 # Pixels of a row that one matrix covers: measured, and a divisor of the maps' sides at 640 x 640.
-RUN = 20
+RUN = 10
 
 
 def recorded_order(num_heads: int, kernel_size: int) -> list[int]:
@@ -87,15 +87,42 @@ def _band_mix(v: Tensor, taps: Tensor, heads: int, k: int, surplus: int) -> Tens
     d, side = c // heads, 2 * k - 1
     reach = RUN + side - 1
     rows = taps.reshape(b, side * side, -1).transpose(1, 2).reshape(b, -1, RUN, side * side)
-    # `reach` rows of reach + 1 columns' worth are reach + 1 rows of reach columns' worth.
-    band = F.pad(rows, (0, side * (reach + 1) - side * side, 0, side - 1))
-    band = band.reshape(b, -1, reach + 1, side * reach)
+    # Rows `side` longer than the matrix's; read at its width, each next one starts `side` columns further.
+    band = F.pad(rows, (0, side * (reach + 1) - side * side)).reshape(b, -1, RUN * side * (reach + 1))
+    band = band[:, :, : RUN * side * reach].reshape(b, -1, RUN, side * reach)
 
     last = v.reshape(b, heads, d, h * w).transpose(2, 3).reshape(b * heads, h, w, d)
-    padded = F.pad(last, (0, 0, k - 1, RUN - k + 1 + surplus, k - 1, k - 1))
-    runs = padded.reshape(b * heads * (h + side - 1), -1, RUN * d)
-    runs = torch.cat([runs[:, :-1], runs[:, :, : (side - 1) * d][:, 1:]], 2).reshape(b * heads, h + side - 1, -1, d)
-    values = torch.cat([runs[:, cut(i, side - 1)] for i in range(side)], 3).reshape(b, -1, side * reach, d)
-
-    mixed = torch.matmul(band, values)[:, :, :RUN].reshape(b * heads, h, -1, d)[:, :, :w]
+    values = _gathered(last, k, surplus) if torch.onnx.is_in_onnx_export() else _sliced(last, k, surplus)
+    values = values.reshape(b, -1, side * reach, d)
+    mixed = torch.matmul(band, values).reshape(b * heads, h, -1, d)[:, :, :w]
     return mixed.reshape(b, heads, h * w, d).transpose(2, 3).reshape(b, c, h, w)
+
+
+def _sliced(v: Tensor, k: int, surplus: int) -> Tensor:
+    """The values (N, h, w, d) that each run reaches, (N, h, runs * reach, side * d), by slices.
+
+    Every exporter takes them.
+    """
+    n, h, _, d = v.shape
+    side = 2 * k - 1
+    padded = F.pad(v, (0, 0, k - 1, RUN - k + 1 + surplus, k - 1, k - 1))
+    runs = padded.reshape(n * (h + side - 1), -1, RUN * d)
+    runs = torch.cat([runs[:, :-1], runs[:, :, : (side - 1) * d][:, 1:]], 2).reshape(n, h + side - 1, -1, d)
+    return torch.cat([runs[:, cut(i, side - 1)] for i in range(side)], 3)
+
+
+def _gathered(v: Tensor, k: int, surplus: int) -> Tensor:
+    """The same values, (N, h * runs * reach * side, d), each pixel from its place.
+
+    One operation, which ONNX runtimes share among their threads; others do not know it.
+    """
+    n, h, w, d = v.shape
+    side = 2 * k - 1
+    padded = F.pad(v, (0, 0, k - 1, k - 1 + surplus, k - 1, k - 1))
+    width = w + side - 1 + surplus
+    y = torch.arange(h, dtype=torch.int32, device=v.device).view(-1, 1, 1, 1)
+    x = torch.arange(0, w + surplus, RUN, dtype=torch.int32, device=v.device).view(-1, 1, 1)
+    column = torch.arange(RUN + side - 1, dtype=torch.int32, device=v.device).view(-1, 1)
+    row = torch.arange(side, dtype=torch.int32, device=v.device)
+    places = (y + row) * width + x + column
+    return padded.reshape(n, -1, d).index_select(1, places.flatten())
