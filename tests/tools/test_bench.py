@@ -8,38 +8,70 @@ import torch
 from yolo_cot.nn import CoTAttention, OutlookAttention
 from yolo_cot.nn.published import PublishedOutlookAttention
 from yolo_cot.tools import bench_blocks
-from yolo_cot.tools.bench_blocks import Machine, ParityError, check_parity, cost, fused
+from yolo_cot.tools.bench_blocks import Machine, ParityError, cost, fused, measure_forward, measure_training
 from yolo_cot.tools.timing import copy_rate, interleaved, matmul_rate, peak_memory
 
+MACHINE = Machine("cpu", 1e9, 1e9)
 
-def test_no_time_is_printed_when_the_forms_differ(monkeypatch):
-    def wrong(block):
+
+def publish(monkeypatch, wrong):
+    """Let `wrong` spoil the published form, and fail as soon as a time is taken."""
+
+    def spoilt(block):
         published = PublishedOutlookAttention(block)
-        with torch.no_grad():
-            published.proj.bias += 1
+        wrong(published)
         return published
 
-    monkeypatch.setitem(bench_blocks.PUBLISHED, "OutlookAttention", (OutlookAttention, wrong))
+    monkeypatch.setitem(bench_blocks.PUBLISHED, "OutlookAttention", (OutlookAttention, spoilt))
     monkeypatch.setattr(bench_blocks, "interleaved", lambda *a, **k: pytest.fail("a time was taken"))
+
+
+@pytest.mark.parametrize("measure", [measure_forward, measure_training])
+def test_no_time_is_printed_when_the_forms_differ(monkeypatch, measure):
+    publish(monkeypatch, lambda published: published.proj.bias.data.add_(1))
     with pytest.raises(ParityError, match="output differs from the published form by"):
-        bench_blocks.measure("OutlookAttention", "n", "P5", 1, Machine("cpu", 1e9, 1e9), 1)
+        measure("OutlookAttention", "n", "P5", 1, MACHINE, 1)
 
 
-def test_parity_looks_at_gradients_too():
-    block = OutlookAttention(32).eval()
-    published = PublishedOutlookAttention(block).eval()
-    x = torch.randn(1, 32, 5, 5)
-    check_parity("OutlookAttention", block, published, fused(block), x)
-    right = published.forward
-    published.forward = lambda x: right(x) + 0.01 * (x - x.detach())  # the same values, another gradient
+def test_a_fused_form_that_differs_is_not_timed(monkeypatch):
+    publish(monkeypatch, lambda published: None)
+    fuse = bench_blocks.fused
+
+    def wrong(module):
+        module = fuse(module)
+        module.proj.bias.data.add_(1)
+        return module
+
+    monkeypatch.setattr(bench_blocks, "fused", wrong)
+    with pytest.raises(ParityError, match="fused output differs"):
+        measure_forward("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+
+
+def test_parity_looks_at_gradients_too(monkeypatch):
+    def wrong(published):
+        right = published.forward
+        published.forward = lambda x: right(x) + 0.01 * (x - x.detach())  # the same values, another gradient
+
+    publish(monkeypatch, wrong)
     with pytest.raises(ParityError, match="input gradient"):
-        check_parity("OutlookAttention", block, published, fused(block), x)
+        measure_training("OutlookAttention", "n", "P5", 1, MACHINE, 1)
 
 
-def test_rounds_are_interleaved_and_warmed_up():
-    calls = []
-    interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=3)
-    assert "".join(calls) == "ab" * 5
+def test_both_measures_give_a_row():
+    forward = measure_forward("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+    training = measure_training("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+    assert training.limit == pytest.approx(3 * forward.limit)
+    assert 0 < training.memory_ratio < 1
+    assert min(r.ours for r in (forward, training)) > 0
+
+
+def test_rounds_are_interleaved_warmed_up_and_in_changing_order():
+    calls: list[str] = []
+    interleaved({name: lambda name=name: calls.append(name) for name in "abc"}, rounds=8)
+    rounds = ["".join(calls[n : n + 3]) for n in range(0, len(calls), 3)]
+    assert len(rounds) == 10
+    assert {"".join(sorted(r)) for r in rounds} == {"abc"}
+    assert len(set(rounds)) > 2
 
 
 def test_peak_memory_sees_what_is_alive_at_one_time():

@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from .bench_blocks import LEVELS, PUBLISHED, Machine, Row, measure, measure_onnx
+from .bench_blocks import LEVELS, PUBLISHED, Machine, Row, measure_forward, measure_onnx, measure_training
 from .bench_models import ModelRow, measure_models
 from .timing import copy_rate, matmul_rate
 
@@ -67,17 +67,21 @@ def main(overrides: dict[str, object]) -> None:
     machine = Machine(device, matmul_rate(device), copy_rate(device))
     console.print(f"limits: {machine.macs / 1e9:.0f} G multiply-adds/s, {machine.bytes / 1e9:.1f} GB/s copied")
     rows: list[Row] = []
-    cases = product(
-        _choices(options, "block", list(PUBLISHED)),
-        _choices(options, "scale", list(LEVELS)),
-        _choices(options, "level", list(LEVELS["n"])),
+    cases = list(
+        product(
+            _choices(options, "block", list(PUBLISHED)),
+            _choices(options, "scale", list(LEVELS)),
+            _choices(options, "level", list(LEVELS["n"])),
+        )
     )
-    for block, scale, level in cases:
-        if "torch" in runtimes:
-            for batch in _choices(options, "batch", None):
-                rows += measure(block, scale, level, int(batch), machine, rounds)
-        if "onnxruntime" in runtimes and scale == "n" and device == "cpu":
-            rows.append(measure_onnx(block, scale, level, machine, rounds))
+    batches = [int(batch) for batch in _choices(options, "batch", None)]
+    if "torch" in runtimes:
+        # Everything forward before anything is trained: the system keeps memory after the large blocks of a training,
+        # and hands it out warm to what a process that only infers must take anew.
+        for measure in (measure_forward, measure_training):
+            rows += [measure(*case, batch, machine, rounds) for case in cases for batch in batches]
+    if "onnxruntime" in runtimes and device == "cpu":
+        rows += [measure_onnx(*case, machine, rounds) for case in cases if case[1] == "n"]
     print_rows(console, rows)
     write_csv(out / "blocks.csv", rows, ("speedup", "of_conv", "of_limit", "memory_ratio"))
     plot(rows, out / "blocks.png")

@@ -87,44 +87,65 @@ class Machine:
         return max(macs / self.macs, traffic / self.bytes)
 
 
-def measure(name: str, scale: str, level: str, batch: int, machine: Machine, rounds: int) -> list[Row]:
-    """Check parity, then time forward (fused, as deployed) and forward + backward (as in training).
+def measure_forward(name: str, scale: str, level: str, batch: int, machine: Machine, rounds: int) -> Row:
+    """Check the values, then time forward: fused, as deployed.
+
+    Raises:
+        ParityError: values differ from the published form's.
+    """
+    block, published, conv, x = _forms(name, scale, level, batch, machine.device)
+    deployed = fused(block)
+    with torch.inference_mode():
+        wanted = published.eval()(x)
+        _check(name, x, {"output": (block.eval()(x), wanted), "fused output": (deployed(x), wanted)})
+        macs, traffic = cost(deployed, x)
+        forms = {"ours": deployed, "published": published, "conv": fused(conv)}
+        times = interleaved({key: partial(module, x) for key, module in forms.items()}, rounds, machine.device)
+    return Row(name, scale, level, batch, "forward", **times, limit=machine.limit(macs, traffic))
+
+
+def measure_training(name: str, scale: str, level: str, batch: int, machine: Machine, rounds: int) -> Row:
+    """Check values and gradients, then time forward + backward, as in training, and take the peak memory.
 
     Raises:
         ParityError: values or gradients differ from the published form's.
     """
-    device = machine.device
-    channels, side = LEVELS[scale][level]
-    torch.manual_seed(0)
-    cls, published_cls = PUBLISHED[name]
-    block = cls(channels).to(device)
-    published, conv = published_cls(block).to(device), Conv(channels, channels, 3).to(device)
-    x = torch.randn(batch, channels, side, side, device=device)
-
-    deployed = fused(block)
-    check_parity(name, block.eval(), published.eval(), deployed, x)
-    macs, traffic = cost(deployed, x)
-    with torch.inference_mode():
-        forms = {"ours": deployed, "published": published, "conv": fused(conv)}
-        times = interleaved({key: partial(module, x) for key, module in forms.items()}, rounds, device)
-        forward = Row(name, scale, level, batch, "forward", **times, limit=machine.limit(macs, traffic))
-
+    block, published, conv, x = _forms(name, scale, level, batch, machine.device)
+    macs, traffic = cost(fused(block), x)
+    seed = torch.randn_like(x)
+    found = []
+    for module in (block.eval(), published.eval()):
+        leaf = x.clone().requires_grad_()
+        y = module(leaf)
+        y.backward(seed)
+        found.append({"output": y.detach(), "input gradient": leaf.grad})
+    _check(name, x, {what: (got, found[1][what]) for what, got in found[0].items()})
     for module in (block, published, conv):
         module.train()
-    seed = torch.randn_like(x)
     steps = {k: step(m, x, seed) for k, m in (("ours", block), ("published", published), ("conv", conv))}
-    both = Row(
+    return Row(
         name,
         scale,
         level,
         batch,
         "forward + backward",
-        **interleaved(steps, rounds, device),
+        **interleaved(steps, rounds, machine.device),
         limit=machine.limit(3 * macs, 3 * traffic),
-        memory=peak_memory(steps["ours"], device),
-        memory_published=peak_memory(steps["published"], device),
+        memory=peak_memory(steps["ours"], machine.device),
+        memory_published=peak_memory(steps["published"], machine.device),
     )
-    return [forward, both]
+
+
+def _forms(
+    name: str, scale: str, level: str, batch: int, device: str
+) -> tuple[nn.Module, nn.Module, nn.Module, Tensor]:
+    """Our block, its published form with the same weights, a plain convolution, and an input for them."""
+    channels, side = LEVELS[scale][level]
+    torch.manual_seed(0)
+    cls, published_cls = PUBLISHED[name]
+    block = cls(channels).to(device)
+    published, conv = published_cls(block).to(device), Conv(channels, channels, 3).to(device)
+    return block, published, conv, torch.randn(batch, channels, side, side, device=device)
 
 
 def fused(module: nn.Module) -> nn.Module:
@@ -151,20 +172,7 @@ def step(module: nn.Module, x: Tensor, seed: Tensor) -> Callable[[], None]:
     return run
 
 
-def check_parity(name: str, block: nn.Module, published: nn.Module, deployed: nn.Module, x: Tensor) -> None:
-    """Compare output and input gradient in eval mode.
-
-    Raises:
-        ParityError: with the quantity and the difference.
-    """
-    leaf, other = x.clone().requires_grad_(), x.clone().requires_grad_()
-    y, wanted = block(leaf), published(other)
-    seed = torch.randn_like(y)
-    y.backward(seed)
-    wanted.backward(seed)
-    assert leaf.grad is not None
-    assert other.grad is not None
-    pairs = {"output": (y, wanted), "input gradient": (leaf.grad, other.grad), "fused output": (deployed(x), wanted)}
+def _check(name: str, x: Tensor, pairs: dict[str, tuple[Tensor, Tensor]]) -> None:
     for what, (got, expected) in pairs.items():
         gap = relative_difference(got, expected)
         if not gap < TOLERANCE:
