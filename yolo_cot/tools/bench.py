@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import multiprocessing
 import os
 import platform
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Callable, Sequence
+from itertools import groupby, product
 from pathlib import Path
 
 import torch
@@ -75,17 +76,26 @@ def main(overrides: dict[str, object]) -> None:
         )
     )
     batches = [int(batch) for batch in _choices(options, "batch", None)]
-    if "torch" in runtimes:
-        # Everything forward before anything is trained: the system keeps memory after the large blocks of a training,
-        # and hands it out warm to what a process that only infers must take anew.
-        for measure in (measure_forward, measure_training):
-            rows += [measure(*case, batch, machine, rounds) for case in cases for batch in batches]
-    if "onnxruntime" in runtimes and device == "cpu":
-        rows += [measure_onnx(*case, machine, rounds) for case in cases if case[1] == "n"]
+    for block, of_block in groupby(cases, lambda case: case[0]):
+        sizes = [(scale, level) for _, scale, level in of_block]
+        if "torch" in runtimes:
+            everything = [(block, *size, batch, machine, rounds) for size in sizes for batch in batches]
+            rows += [row for measure in (measure_forward, measure_training) for row in _by_itself(measure, everything)]
+        if "onnxruntime" in runtimes and device == "cpu":
+            rows += [measure_onnx(block, *size, machine, rounds) for size in sizes if size[0] == "n"]
     print_rows(console, rows)
     write_csv(out / "blocks.csv", rows, ("speedup", "of_conv", "of_limit", "memory_ratio"))
     plot(rows, out / "blocks.png")
     console.print(f"written: {out / 'blocks.csv'}, {out / 'blocks.png'}")
+
+
+def _by_itself(measure: Callable[..., Row], arguments: list[tuple]) -> list[Row]:
+    """Measure in a process of its own: how warm the memory is that the system hands out depends on what went before.
+
+    A process that has trained keeps what one that only infers must take anew, and the published forms take the most.
+    """
+    with multiprocessing.get_context("spawn").Pool(1, torch.set_num_threads, (torch.get_num_threads(),)) as pool:
+        return pool.starmap(measure, arguments, chunksize=1)
 
 
 def _choices(options: dict[str, object], name: str, allowed: list[str] | None) -> list[str]:
