@@ -49,7 +49,8 @@ def peak_memory(function: Callable[[], object], device: str = "cpu") -> int:
     results = profile.profiler.kineto_results if profile.profiler else None
     events = [e for e in results.events() if e.name() == "[memory]"] if results else []
     alive = peak = 0
-    for event in sorted(events, key=lambda e: e.start_ns()):
+    # torch 2.3 has microseconds only
+    for event in sorted(events, key=lambda e: e.start_ns() if hasattr(e, "start_ns") else e.start_us()):
         alive += event.nbytes()
         peak = max(peak, alive)
     return peak
