@@ -49,8 +49,9 @@ def outlook_recorded(v: Tensor, logits: Tensor, num_heads: int, kernel_size: int
     if dropout:
         attention = F.dropout(attention, dropout)
     attention = attention.reshape(b, k**4 * num_heads, h, w).to(v.dtype)
-    surplus = (RUN - w % RUN) % RUN
-    return _band_mix(v, _taps(attention, num_heads, k, surplus), num_heads, k, surplus)
+    run = max(RUN, 2 * k - 2)  # a run reaches into the next one only
+    surplus = (run - w % run) % run
+    return _band_mix(v, _taps(attention, num_heads, k, surplus), num_heads, k, run, surplus)
 
 
 def _taps(attention: Tensor, heads: int, k: int, surplus: int) -> Tensor:
@@ -76,8 +77,8 @@ def _merge(padded: Tensor, k: int, size: int, axis: int) -> list[Tensor]:
     return [reduce(add, terms) for terms in offsets]
 
 
-def _band_mix(v: Tensor, taps: Tensor, heads: int, k: int, surplus: int) -> Tensor:
-    """Mix the values by the taps of `_taps`, run by run of RUN pixels.
+def _band_mix(v: Tensor, taps: Tensor, heads: int, k: int, run: int, surplus: int) -> Tensor:
+    """Mix the values by the taps of `_taps`, run by run of `run` pixels.
 
     The matrix of a run has a row for each pixel and a column for each (column, row) of the values that the run
     reaches; a pixel's taps are contiguous in it, and start `side` columns further for each next pixel. So the taps,
@@ -85,33 +86,33 @@ def _band_mix(v: Tensor, taps: Tensor, heads: int, k: int, surplus: int) -> Tens
     """
     b, c, h, w = v.shape
     d, side = c // heads, 2 * k - 1
-    reach = RUN + side - 1
-    rows = taps.reshape(b, side * side, -1).transpose(1, 2).reshape(b, -1, RUN, side * side)
+    reach = run + side - 1
+    rows = taps.reshape(b, side * side, -1).transpose(1, 2).reshape(b, -1, run, side * side)
     # Rows `side` longer than the matrix's; read at its width, each next one starts `side` columns further.
-    band = F.pad(rows, (0, side * (reach + 1) - side * side)).reshape(b, -1, RUN * side * (reach + 1))
-    band = band[:, :, : RUN * side * reach].reshape(b, -1, RUN, side * reach)
+    band = F.pad(rows, (0, side * (reach + 1) - side * side)).reshape(b, -1, run * side * (reach + 1))
+    band = band[:, :, : run * side * reach].reshape(b, -1, run, side * reach)
 
     last = v.reshape(b, heads, d, h * w).transpose(2, 3).reshape(b * heads, h, w, d)
-    values = _gathered(last, k, surplus) if torch.onnx.is_in_onnx_export() else _sliced(last, k, surplus)
+    values = _gathered(last, k, run, surplus) if torch.onnx.is_in_onnx_export() else _sliced(last, k, run, surplus)
     values = values.reshape(b, -1, side * reach, d)
     mixed = torch.matmul(band, values).reshape(b * heads, h, -1, d)[:, :, :w]
     return mixed.reshape(b, heads, h * w, d).transpose(2, 3).reshape(b, c, h, w)
 
 
-def _sliced(v: Tensor, k: int, surplus: int) -> Tensor:
+def _sliced(v: Tensor, k: int, run: int, surplus: int) -> Tensor:
     """The values (N, h, w, d) that each run reaches, (N, h, runs * reach, side * d), by slices.
 
     Every exporter takes them.
     """
     n, h, _, d = v.shape
     side = 2 * k - 1
-    padded = F.pad(v, (0, 0, k - 1, RUN - k + 1 + surplus, k - 1, k - 1))
-    runs = padded.reshape(n * (h + side - 1), -1, RUN * d)
+    padded = F.pad(v, (0, 0, k - 1, run - k + 1 + surplus, k - 1, k - 1))
+    runs = padded.reshape(n * (h + side - 1), -1, run * d)
     runs = torch.cat([runs[:, :-1], runs[:, :, : (side - 1) * d][:, 1:]], 2).reshape(n, h + side - 1, -1, d)
     return torch.cat([runs[:, cut(i, side - 1)] for i in range(side)], 3)
 
 
-def _gathered(v: Tensor, k: int, surplus: int) -> Tensor:
+def _gathered(v: Tensor, k: int, run: int, surplus: int) -> Tensor:
     """The same values, (N, h * runs * reach * side, d), each pixel from its place.
 
     One operation, which ONNX runtimes share among their threads; others do not know it.
@@ -121,8 +122,8 @@ def _gathered(v: Tensor, k: int, surplus: int) -> Tensor:
     padded = F.pad(v, (0, 0, k - 1, k - 1 + surplus, k - 1, k - 1))
     width = w + side - 1 + surplus
     y = torch.arange(h, dtype=torch.int32, device=v.device).view(-1, 1, 1, 1)
-    x = torch.arange(0, w + surplus, RUN, dtype=torch.int32, device=v.device).view(-1, 1, 1)
-    column = torch.arange(RUN + side - 1, dtype=torch.int32, device=v.device).view(-1, 1)
+    x = torch.arange(0, w + surplus, run, dtype=torch.int32, device=v.device).view(-1, 1, 1)
+    column = torch.arange(run + side - 1, dtype=torch.int32, device=v.device).view(-1, 1)
     row = torch.arange(side, dtype=torch.int32, device=v.device)
     places = (y + row) * width + x + column
     return padded.reshape(n, -1, d).index_select(1, places.flatten())
