@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .window import Window
@@ -91,7 +92,8 @@ def _silence_outside(bags: Tensor, window: Window) -> Tensor:
 def _sum_rows(table: Tensor, bags: Tensor, window: Window) -> Tensor:
     """For each bag, the sum of its rows with its weights."""
     rows, starts = _indices(bags.shape[:4], window)
-    return torch.embedding_bag(table, rows, starts, False, 0, False, bags.view(-1), True)[0]  # 0: the sum
+    weights = bags.view(-1)
+    return F.embedding_bag(rows, table, starts, mode="sum", per_sample_weights=weights, include_last_offset=True)
 
 
 def _dot_rows(grad: Tensor, table: Tensor, shape: tuple[int, ...], window: Window) -> Tensor:

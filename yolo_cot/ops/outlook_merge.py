@@ -145,11 +145,11 @@ def merged_channels(heads: int, k: int, s: int) -> list[int]:
 
 
 class _Phase(NamedTuple):
-    """What reaches one phase of the outputs: the rows and columns of its taps, and for each window position that
-    covers it height and width of what the position adds to the taps, and where that and those taps start."""
+    """What reaches one phase of the outputs."""
 
-    rows: int
+    rows: int  # of its taps
     columns: int
+    # For each window position, height and width of what it adds to the taps, and where that and those taps start.
     places: list[tuple[int, int, int, int]]
 
 

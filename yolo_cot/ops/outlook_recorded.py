@@ -115,7 +115,7 @@ def _sliced(v: Tensor, k: int, run: int, surplus: int) -> Tensor:
 def _gathered(v: Tensor, k: int, run: int, surplus: int) -> Tensor:
     """The same values, (N, h * runs * reach * side, d), each pixel from its place.
 
-    One operation, which ONNX runtimes share among their threads; others do not know it.
+    One operation, whose work ONNX runtimes share among their threads; NCNN does not know it.
     """
     n, h, w, d = v.shape
     side = 2 * k - 1
