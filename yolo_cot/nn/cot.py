@@ -14,10 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
+from ..ops.batch_norm import suits
+from ..ops.cot_training import Weights, cot_training
+from ..ops.pointwise import autocast
 from ..ops.tracing import recording
 from . import checks
 from .conv import AddingConv2d, PointwiseConv, PointwiseConv2d, TapMeanConv2d, frozen
 from .gate import GatedBlock
+from .hooks import watched
 from .keys import AuthorsKeys
 
 
@@ -96,6 +100,8 @@ class CoTAttention(AuthorsKeys, GatedBlock):
 
     def attend(self, x: Tensor) -> Tensor:
         """Add the static context and the dynamic one."""
+        if _trains_at_once(self, x):
+            return self._at_once(x)
         keys = self.key_embed(x)
         if self.fused:
             values, hidden = self.from_input(x).split((self.c1, self.from_keys.out_channels), 1)
@@ -104,6 +110,14 @@ class CoTAttention(AuthorsKeys, GatedBlock):
             values = self.value_embed(x)
             attention = self.attention_mean(self.attention_embed((keys, x)))
         return self.mix(keys, attention, values)
+
+    def _at_once(self, x: Tensor) -> Tensor:
+        """The training pass as one function, from the parameters of the modules."""
+        keys, values, attention, last = self.key_embed, self.value_embed, self.attention_embed, self.attention_mean
+        assert last.bias is not None
+        convs = (keys.conv.weight, values.conv.weight, attention.conv.weight)
+        weights = Weights(*convs, last.mean_weight(), last.bias)
+        return cot_training(x, weights, (keys.bn, values.bn, attention.bn), keys.conv.groups)
 
     @property
     def fused(self) -> bool:
@@ -130,3 +144,23 @@ class CoTAttention(AuthorsKeys, GatedBlock):
         weight = self.attention_mean.mean_weight()
         self.to_attention = frozen(PointwiseConv2d(len(on_keys), c), weight, None)
         del self.value_embed, self.attention_embed, self.attention_mean
+
+
+def _trains_at_once(block: CoTAttention, x: Tensor) -> bool:
+    """Whether `cot_training` does it: training in full precision on a CPU, of modules as they were made, unwatched."""
+    if not block.training or block.fused or recording() or not torch.is_grad_enabled() or autocast():
+        return False
+    if not (x.device.type == "cpu" and x.is_contiguous() and x.numel() > block.c1):
+        return False
+    parts = [part for part in block.modules() if part is not block]
+    if x.dtype not in (torch.float32, torch.float64) or watched(*parts):
+        return False
+    embeds = ((block.key_embed, nn.ReLU), (block.value_embed, nn.Identity), (block.attention_embed, nn.ReLU))
+    for embed, act in embeds:
+        if type(embed) not in (Conv, PointwiseConv) or type(embed.act) is not act:
+            return False
+        if type(embed.conv) not in (nn.Conv2d, PointwiseConv2d) or embed.conv.weight.dtype != x.dtype:
+            return False
+        if not suits(getattr(embed, "bn", None), x.dtype):
+            return False
+    return type(block.attention_mean) is TapMeanConv2d and type(block.mix) is PositionSoftmax

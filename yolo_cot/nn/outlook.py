@@ -18,6 +18,7 @@ from ..ops.tracing import compiling, recording
 from . import checks
 from .conv import PointwiseConv2d, ScaledConv2d
 from .gate import GatedBlock
+from .hooks import watched
 from .keys import AuthorsKeys
 
 
@@ -128,7 +129,7 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
         heads, k, s, attn, mix = self.num_heads, self.kernel_size, self.stride, self.attn, self.mix
         form = memory_format(x, heads, k, s)
         logits = attn(x if s == 1 else pooled(x, s))
-        if _watched(attn) or _watched(mix):
+        if watched(attn, mix):
             return mix(self.v(x, form), logits)
         taps = taps_of(logits, heads, k, s, mix.dropout if self.training else 0.0, overwrite=True)
         del logits
@@ -150,11 +151,6 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
     def fuse(self) -> None:
         """Fold the scale of the logits into the attention's weights."""
         self.attn.fold()
-
-
-def _watched(module: nn.Module) -> bool:
-    """Whether a hook may want to see, and keep, what goes into a module and comes out."""
-    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def pooled(x: Tensor, s: int) -> Tensor:

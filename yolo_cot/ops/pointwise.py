@@ -60,7 +60,7 @@ def _as_products(
 ) -> bool:
     """Whether matrix products are the faster form, and give the same type and memory format."""
     dtype = weight.dtype
-    if dtype not in (torch.float32, torch.float64) or weight.device.type != "cpu" or recording() or _autocast():
+    if dtype not in (torch.float32, torch.float64) or weight.device.type != "cpu" or recording() or autocast():
         return False
     told = memory_format != torch.preserve_format
     for p in parts:
@@ -74,7 +74,8 @@ def _channels_last(x: Tensor) -> bool:
     return x.permute(0, 2, 3, 1)[0].is_contiguous()
 
 
-def _autocast() -> bool:
+def autocast() -> bool:
+    """Whether autocast is on for the CPU."""
     try:
         return torch.is_autocast_enabled("cpu")
     except TypeError:  # torch before 2.4
@@ -133,6 +134,26 @@ def _product(out: Tensor, start: Tensor | None, left: Tensor, right: Tensor) -> 
         torch.baddbmm(start, left, right, out=out)
 
 
+def products(pairs: Sequence[tuple[Tensor, Tensor]], start: Tensor | None = None, overwrite: bool = False) -> Tensor:
+    """Return start + sum of matrix @ map, (B, c2, H, W); records nothing, for functions with a backward of their own.
+
+    Args:
+        pairs: matrices (c2, C_p), and contiguous maps (B, C_p, H, W).
+        start: contiguous (B, c2, H, W), or None for zeros.
+        overwrite: whether the sum is formed in the memory of `start`.
+    """
+    matrix, like = pairs[0]
+    b, _, h, w = like.shape
+    form = () if b == 1 else (b,)
+    out = start if overwrite and start is not None else like.new_empty((b, len(matrix), h, w))
+    flat = out.view(*form, len(matrix), h * w)
+    total = None if start is None else start.view(flat.shape)
+    for matrix, part in pairs:
+        _product(flat, total, matrix, part.view(*form, -1, h * w))
+        total = flat
+    return out
+
+
 def add_pointwise(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """Add a 1x1 convolution of `x` to `total`, in place where that is possible; use only what is returned.
 
@@ -176,11 +197,14 @@ class _Pointwise(torch.autograd.Function):
             _products([grad], share.t(), None, not p[0].is_contiguous()) if wanted else None
             for share, p, wanted in zip(_shares(parts, weight), parts, of_parts)
         ]
-        return None, _weight_gradient(grad, parts, weight) if of_weight else None, sum_of, *found
+        return None, weight_gradient(grad, parts, weight) if of_weight else None, sum_of, *found
 
 
-def _weight_gradient(grad: Tensor, parts: Sequence[Tensor], weight: Tensor) -> Tensor:
-    """Gradient times map, transposed, for each part's columns; summed image by image, to hold one sum only."""
+def weight_gradient(grad: Tensor, parts: Sequence[Tensor], weight: Tensor) -> Tensor:
+    """Gradient of the weight (c2, sum of C_p, 1, 1) from that of the output and the parts, all contiguous.
+
+    Gradient times map, transposed, for each part's columns; summed image by image, to hold one sum only.
+    """
     out = torch.empty_like(weight, memory_format=torch.contiguous_format)
     for columns, part in zip(_shares(parts, out), parts):
         batch = (len(part),)

@@ -113,15 +113,15 @@ def measure_training(name: str, scale: str, level: str, batch: int, machine: Mac
     block, published, conv, x = _forms(name, scale, level, batch, machine.device)
     macs, traffic = cost(fused(block), x)
     seed = torch.randn_like(x)
+    for module in (block, published, conv):
+        module.train()
     found = []
-    for module in (block.eval(), published.eval()):
+    for module in (block, published):
         leaf = x.clone().requires_grad_()
         y = module(leaf)
         y.backward(seed)
         found.append({"output": y.detach(), "input gradient": leaf.grad})
     _check(name, x, {what: (got, found[1][what]) for what, got in found[0].items()})
-    for module in (block, published, conv):
-        module.train()
     steps = {k: step(m, x, seed) for k, m in (("ours", block), ("published", published), ("conv", conv))}
     return Row(
         name,
