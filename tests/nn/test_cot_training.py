@@ -166,13 +166,18 @@ def no_statistics(module):
     module.value_embed.bn = nn.BatchNorm2d(16, track_running_stats=False).double()
 
 
+def no_parameters(module):
+    module.value_embed.bn = nn.BatchNorm2d(16, affine=False).double()
+
+
 def deployed_in_part(module):
     module.value_embed.forward = module.value_embed.forward_fuse
     module.value_embed.conv.bias = nn.Parameter(torch.ones(16).double())
     del module.value_embed.bn
 
 
-CHANGES = [other_batch_norm, other_activation, lead, follow, frozen_statistics, no_statistics, nn.Module.eval]
+CHANGES = [other_batch_norm, other_activation, lead, follow, frozen_statistics, no_statistics, no_parameters]
+CHANGES += [deployed_in_part, nn.Module.eval]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
@@ -228,16 +233,34 @@ def test_maps_with_their_channels_last_are_computed_module_by_module():
         assert tensor.is_contiguous()
 
 
-def test_weights_with_their_channels_last_are_taken_as_they_are():
-    ours, x = block(), image(2, 16, 4, 4)
-    wanted = found(block(), x)
+def test_gradients_that_arrive_in_another_order_are_understood():
+    ours, seed = block(), image(2, 16, 4, 5)
+    gradients = []
+    for arriving in (seed, seed.contiguous(memory_format=torch.channels_last), seed[:1, :1].expand_as(seed)):
+        x = image(2, 16, 4, 5).requires_grad_()
+        y = ours(x)
+        assert at_once(y)
+        gradients.append(torch.autograd.grad(y, x, arriving)[0])
+    assert torch.equal(gradients[0], gradients[1])
+    y = ours(x)
+    (wanted,) = torch.autograd.grad(y, x, seed[:1, :1].repeat(2, 16, 1, 1))
+    assert torch.equal(gradients[2], wanted)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_with_their_channels_last_are_taken_as_they_are(dtype):
+    """In float32 the library's convolution answers them with channels last."""
+    ours, x = block(dtype=dtype), image(2, 16, 4, 4, dtype=dtype)
+    wanted, tolerance = found(block(dtype=dtype), x), PARITY if dtype == torch.float64 else 1e-5
     for conv in ours.modules():
         if isinstance(conv, nn.Conv2d):
             conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
-    assert at_once(ours(x))
+    y = ours(x)
+    assert at_once(y)
+    assert y.is_contiguous()
     for norm in batch_norms(ours):
         norm.reset_running_stats()
-    assert all(distance(a, b) < PARITY for a, b in zip(found(ours, x), wanted, strict=True))
+    assert all(distance(a, b) < tolerance for a, b in zip(found(ours, x), wanted, strict=True))
 
 
 def test_one_value_a_channel_is_refused_as_ever():
