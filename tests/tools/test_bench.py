@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
 from yolo_cot.nn import CoTAttention, OutlookAttention
 from yolo_cot.nn.published import PublishedOutlookAttention
 from yolo_cot.tools import bench_blocks
+from yolo_cot.tools.bench import _by_itself
 from yolo_cot.tools.bench_blocks import Machine, ParityError, cost, fused, measure_forward, measure_training
 from yolo_cot.tools.timing import copy_rate, interleaved, matmul_rate, peak_memory
 
@@ -82,6 +85,23 @@ def test_peak_memory_sees_what_is_alive_at_one_time():
         torch.empty(1 << 20)
 
     assert 8 << 20 <= peak_memory(run) < 9 << 20
+
+
+def test_measuring_memory_writes_nothing_and_leaves_the_error_stream_as_it_was(capfd):
+    peak_memory(lambda: torch.empty(8))
+    os.write(2, b"still there")
+    assert capfd.readouterr() == ("", "still there")
+
+
+def where(index):
+    """The process; as if a benchmark had measured something."""
+    return os.getpid(), index
+
+
+def test_every_row_is_measured_in_a_process_of_its_own_in_order():
+    found = _by_itself(where, [(0,), (1,), (2,)])
+    assert [index for _, index in found] == [0, 1, 2]
+    assert len({os.getpid(), *(process for process, _ in found)}) == 4
 
 
 def test_rates_are_positive_and_the_limit_is_the_slower_of_the_two():

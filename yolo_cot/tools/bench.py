@@ -90,11 +90,13 @@ def main(overrides: dict[str, object]) -> None:
 
 
 def _by_itself(measure: Callable[..., Row], arguments: list[tuple]) -> list[Row]:
-    """Measure in a process of its own: how warm the memory is that the system hands out depends on what went before.
+    """Measure each size in a process of its own, so that no row depends on which other rows are measured.
 
-    A process that has trained keeps what one that only infers must take anew, and the published forms take the most.
+    How warm the memory is that the system hands out depends on what a process has done before: one that has trained at
+    a large size keeps what others must take anew, and the published forms, whose maps are the largest, take the most.
     """
-    with multiprocessing.get_context("spawn").Pool(1, torch.set_num_threads, (torch.get_num_threads(),)) as pool:
+    start = (torch.get_num_threads(),)
+    with multiprocessing.get_context("spawn").Pool(1, torch.set_num_threads, start, maxtasksperchild=1) as pool:
         return pool.starmap(measure, arguments, chunksize=1)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 import statistics
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -44,7 +47,8 @@ def peak_memory(function: Callable[[], object], device: str = "cpu") -> int:
         function()
         _wait(device)
         return torch.cuda.max_memory_allocated(device) - before
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+    cpu = [torch.profiler.ProfilerActivity.CPU]
+    with _without_stderr(), torch.profiler.profile(activities=cpu, profile_memory=True) as profile:
         function()
     results = profile.profiler.kineto_results if profile.profiler else None
     events = [e for e in results.events() if e.name() == "[memory]"] if results else []
@@ -76,13 +80,27 @@ def relative_difference(got: Tensor, wanted: Tensor) -> float:
 
 def _best(function: Callable[[], object], device: str) -> float:
     best = float("inf")
-    for _ in range(10):
+    for _ in range(40):
         _wait(device)
         start = time.perf_counter()
         function()
         _wait(device)
         best = min(best, time.perf_counter() - start)
     return best
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Keep what native code writes from the terminal: the profiler of torch 2.15 reports each start and stop there."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _wait(device: str) -> None:
