@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from .bench_blocks import LEVELS, PUBLISHED, Machine, Row, measure_forward, measure_onnx, measure_training
@@ -80,7 +81,8 @@ def main(overrides: dict[str, object]) -> None:
         sizes = [(scale, level) for _, scale, level in of_block]
         if "torch" in runtimes:
             everything = [(block, *size, batch, machine, rounds) for size in sizes for batch in batches]
-            rows += [row for measure in (measure_forward, measure_training) for row in _by_itself(measure, everything)]
+            rows += _by_itself(measure_forward, everything, f"{block}, forward")
+            rows += _by_itself(measure_training, everything, f"{block}, forward + backward")
         if "onnxruntime" in runtimes and device == "cpu":
             rows += [measure_onnx(block, *size, machine, rounds) for size in sizes if size[0] == "n"]
     print_rows(console, rows)
@@ -89,15 +91,16 @@ def main(overrides: dict[str, object]) -> None:
     console.print(f"written: {out / 'blocks.csv'}, {out / 'blocks.png'}")
 
 
-def _by_itself(measure: Callable[..., Row], arguments: list[tuple]) -> list[Row]:
-    """Measure each size in a process of its own, so that no row depends on which other rows are measured.
+def _by_itself(measure: Callable[..., Row], cases: list[tuple], what: str = "") -> list[Row]:
+    """Measure each case in a process of its own, so that no row depends on which other rows are measured.
 
     How warm the memory is that the system hands out depends on what a process has done before: one that has trained at
     a large size keeps what others must take anew, and the published forms, whose maps are the largest, take the most.
     """
     start = (torch.get_num_threads(),)
     with multiprocessing.get_context("spawn").Pool(1, torch.set_num_threads, start, maxtasksperchild=1) as pool:
-        return pool.starmap(measure, arguments, chunksize=1)
+        found = (pool.apply(measure, case) for case in cases)
+        return list(track(found, what, len(cases), transient=True))
 
 
 def _choices(options: dict[str, object], name: str, allowed: list[str] | None) -> list[str]:
