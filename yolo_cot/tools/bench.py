@@ -84,7 +84,8 @@ def main(overrides: dict[str, object]) -> None:
             rows += _by_itself(measure_forward, everything, f"{block}, forward")
             rows += _by_itself(measure_training, everything, f"{block}, forward + backward")
         if "onnxruntime" in runtimes and device == "cpu":
-            rows += [measure_onnx(block, *size, machine, rounds) for size in sizes if size[0] == "n"]
+            narrow = [(block, *size, machine, rounds) for size in sizes if size[0] == "n"]
+            rows += _by_itself(measure_onnx, narrow, f"{block}, onnxruntime")
     print_rows(console, rows)
     write_csv(out / "blocks.csv", rows, ("speedup", "of_conv", "of_limit", "memory_ratio"))
     plot(rows, out / "blocks.png")
