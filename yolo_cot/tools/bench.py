@@ -101,7 +101,7 @@ def _by_itself(measure: Callable[..., Row], cases: list[tuple], what: str = "") 
     start = (torch.get_num_threads(),)
     with multiprocessing.get_context("spawn").Pool(1, torch.set_num_threads, start, maxtasksperchild=1) as pool:
         found = (pool.apply(measure, case) for case in cases)
-        return list(track(found, what, len(cases), transient=True))
+        return list(track(found, what, len(cases), transient=True, disable=not Console().is_terminal))
 
 
 def _choices(options: dict[str, object], name: str, allowed: list[str] | None) -> list[str]:
