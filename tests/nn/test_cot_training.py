@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from ultralytics.nn.modules import Conv
 
 from tests.tolerances import PARITY, distance
@@ -139,6 +140,13 @@ def test_statistics_of_maps_far_from_zero_lose_nothing():
         assert distance(a.double(), c) < 4 * distance(b.double(), c) + 1e-5
 
 
+def test_maps_of_one_value_stay_maps_of_one_value():
+    """float32: what rounding leaves of the mean must not be taken for a deviation."""
+    x = torch.full((4, 16, 20, 20), 1000.1, dtype=torch.float64)
+    exact, single = block()(x), block(dtype=torch.float32)(x.float())
+    assert distance(single, exact) < 1e-6
+
+
 def other_batch_norm(module):
     class Other(nn.BatchNorm2d):
         pass
@@ -170,6 +178,36 @@ def no_parameters(module):
     module.value_embed.bn = nn.BatchNorm2d(16, affine=False).double()
 
 
+def statistics_no_longer_tracked(module):
+    module.value_embed.bn.track_running_stats = False
+
+
+def uncounted(module):
+    module.value_embed.bn.num_batches_tracked = None
+
+
+def no_shift(module):
+    module.value_embed.bn.register_parameter("bias", None)
+
+
+def around(module):
+    module.key_embed.conv.padding_mode = "circular"
+
+
+def dilated(module):
+    module.key_embed.conv.dilation = module.key_embed.conv.padding = (2, 2)
+
+
+def shifted(module):
+    module.key_embed.conv.bias = nn.Parameter(torch.ones(16).double())
+
+
+def wrapped(module):
+    """As some training libraries do it: a function of the instance."""
+    original = module.value_embed.forward
+    module.value_embed.forward = lambda x: original(x) * 2
+
+
 def deployed_in_part(module):
     module.value_embed.forward = module.value_embed.forward_fuse
     module.value_embed.conv.bias = nn.Parameter(torch.ones(16).double())
@@ -177,7 +215,8 @@ def deployed_in_part(module):
 
 
 CHANGES = [other_batch_norm, other_activation, lead, follow, frozen_statistics, no_statistics, no_parameters]
-CHANGES += [deployed_in_part, nn.Module.eval]
+CHANGES += [deployed_in_part, nn.Module.eval, statistics_no_longer_tracked, uncounted, no_shift]
+CHANGES += [around, dilated, shifted, wrapped]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
@@ -185,6 +224,60 @@ def test_modules_that_were_changed_are_called(change):
     ours = block()
     change(ours)
     assert not at_once(ours(image(2, 16, 4, 4).requires_grad_()))
+
+
+@pytest.mark.parametrize("change", [statistics_no_longer_tracked, around, dilated, shifted, wrapped, no_shift])
+def test_what_was_changed_is_computed(change):
+    ours, plain = block(), watch(block())
+    change(ours)
+    change(plain)
+    x = image(2, 16, 5, 6)
+    assert all(distance(a, b) < PARITY for a, b in zip(found(ours, x), found(plain, x), strict=True))
+
+
+@pytest.mark.parametrize("reentrant, create_graph", [(True, False), (False, False), (False, True)])
+def test_checkpointing_finds_the_same_gradients(reentrant, create_graph):
+    results = []
+    for checkpointed in (True, False):
+        ours, x = block(), image(2, 16, 4, 5).requires_grad_()
+        leaves = [x, *ours.parameters()]
+        y = checkpoint(ours, x, use_reentrant=reentrant) if checkpointed else ours(x)
+        if reentrant:  # which takes no `autograd.grad`
+            y.square().sum().backward()
+            results.append([y, *(leaf.grad for leaf in leaves)])
+        else:
+            results.append([y, *torch.autograd.grad(y.square().sum(), leaves, create_graph=create_graph)])
+    assert all(distance(a, b) < PARITY for a, b in zip(*results, strict=True))
+
+
+def test_one_backward_pass_may_span_a_step_in_evaluation_and_one_in_training():
+    """The library's batch norm updates its statistics without a word to graphs that saved them; so does this."""
+    ours, x = block(), image(2, 16, 4, 5).requires_grad_()
+    total = ours.eval()(x).sum()
+    y = ours.train()(x)
+    assert at_once(y)
+    (total + y.sum()).backward()
+    assert x.grad is not None
+
+
+def test_tensors_of_other_kinds_are_left_to_the_modules():
+    class Annotated(torch.Tensor):
+        pass
+
+    x = image(2, 16, 4, 5).as_subclass(Annotated).requires_grad_()
+    y = block()(x)
+    assert not at_once(y)
+    y.sum().backward()
+
+
+def test_a_graph_of_the_gradients_made_under_autocast_is_as_exact_as_elsewhere():
+    results = []
+    for autocast in (False, True):
+        ours, x = block(dtype=torch.float32), image(2, 16, 4, 5, dtype=torch.float32).requires_grad_()
+        y = ours(x)
+        with torch.autocast("cpu", enabled=autocast):
+            results.append(torch.autograd.grad(y.square().sum(), [x, *ours.parameters()], create_graph=True))
+    assert all(distance(a, b) < 1e-5 for a, b in zip(*results, strict=True))
 
 
 def test_a_hook_for_all_modules_is_called_for_every_part():

@@ -53,6 +53,17 @@ def test_derivatives_of_every_order(widths):
     assert torch.autograd.gradgradcheck(run, (weight, bias, *maps))
 
 
+def test_a_graph_of_the_gradients_made_under_autocast_is_as_exact_as_elsewhere():
+    (x,), weight, bias = case((4,), 2, 3, 3, dtype=torch.float32)
+    found = []
+    for autocast in (False, True):
+        y = pointwise((x,), weight, bias)
+        with torch.autocast("cpu", enabled=autocast):
+            found.append(torch.autograd.grad(y.square().sum(), [x, weight], create_graph=True))
+    for got, wanted in zip(found[1], found[0]):
+        torch.testing.assert_close(got, wanted)
+
+
 def test_only_what_is_asked_for_gets_a_gradient():
     (x,), weight, bias = case((4,), 2, 3, 3)
     for leaf in (x, weight, bias):

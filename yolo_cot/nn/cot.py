@@ -150,17 +150,27 @@ def _trains_at_once(block: CoTAttention, x: Tensor) -> bool:
     """Whether `cot_training` does it: training in full precision on a CPU, of modules as they were made, unwatched."""
     if not block.training or block.fused or recording() or not torch.is_grad_enabled() or autocast():
         return False
-    if not (x.device.type == "cpu" and x.is_contiguous() and x.numel() > block.c1):
+    if type(x) not in (Tensor, nn.Parameter) or x.device.type != "cpu" or not x.is_contiguous():
         return False
     parts = [part for part in block.modules() if part is not block]
-    if x.dtype not in (torch.float32, torch.float64) or watched(*parts):
+    if x.dtype not in (torch.float32, torch.float64) or x.numel() <= block.c1 or watched(*parts):
         return False
     embeds = ((block.key_embed, nn.ReLU), (block.value_embed, nn.Identity), (block.attention_embed, nn.ReLU))
-    for embed, act in embeds:
-        if type(embed) not in (Conv, PointwiseConv) or type(embed.act) is not act:
-            return False
-        if type(embed.conv) not in (nn.Conv2d, PointwiseConv2d) or embed.conv.weight.dtype != x.dtype:
-            return False
-        if not suits(getattr(embed, "bn", None), x.dtype):
-            return False
+    if not all(_as_made(embed, act, x.dtype) for embed, act in embeds) or any("forward" in vars(p) for p in parts):
+        return False
     return type(block.attention_mean) is TapMeanConv2d and type(block.mix) is PositionSoftmax
+
+
+def _as_made(embed: nn.Module, act: type[nn.Module], dtype: torch.dtype) -> bool:
+    """Whether a Conv-BN-activation computes what the block was made with."""
+    if type(embed) not in (Conv, PointwiseConv) or type(embed.act) is not act:
+        return False
+    conv = embed.conv
+    if not isinstance(conv, nn.Conv2d) or type(conv) not in (nn.Conv2d, PointwiseConv2d):
+        return False
+    if conv.weight.dtype != dtype or conv.bias is not None:
+        return False
+    same = tuple(k // 2 for k in conv.kernel_size)
+    if (conv.stride, conv.padding, conv.dilation, conv.padding_mode) != ((1, 1), same, (1, 1), "zeros"):
+        return False
+    return suits(getattr(embed, "bn", None), dtype)

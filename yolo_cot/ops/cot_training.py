@@ -53,7 +53,7 @@ def cot_training(x: Tensor, weights: Weights, norms: Sequence[nn.BatchNorm2d], g
     Everything is of one type, float32 or float64.
 
     Returns:
-        (B, C, H, W). Derivatives are right to every order.
+        (B, C, H, W). First and second derivatives are right; the library's batch norm has no third ones.
     """
     norm_k, norm_v, norm_a = norms
     context = _StaticContext.apply(x, weights.keys, norm_k.weight, norm_k.bias, norm_k, groups)
@@ -67,19 +67,19 @@ class _StaticContext(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, gain: Tensor, bias: Tensor, norm: nn.BatchNorm2d, groups: int):
         z = F.conv2d(x, weight, None, 1, weight.shape[2] // 2, 1, groups).contiguous()
-        y, var = batch_norm_(z, norm)
+        y, rest, var = batch_norm_(z, norm)
         ctx.eps, ctx.groups = norm.eps, groups
-        ctx.save_for_backward(x, weight, gain, bias, z, var)
+        ctx.save_for_backward(x, weight, gain, bias, z, rest, var)
         return y
 
     @staticmethod
     def backward(ctx, grad: Tensor):
-        x, weight, gain, bias, z, var = ctx.saved_tensors
+        x, weight, gain, bias, z, rest, var = ctx.saved_tensors
         padding, wanted = weight.shape[2] // 2, ctx.needs_input_grad
         if torch.is_grad_enabled():  # `create_graph=True`
             again = partial(_static_context, eps=ctx.eps, groups=ctx.groups)
             return *_differentiable(again, (x, weight, gain, bias), wanted, grad), None, None
-        of_z, *of_norm = batch_norm_backward(grad, z, gain, var, ctx.eps)
+        of_z, *of_norm = batch_norm_backward(grad, z, gain, rest, var, ctx.eps)
         of_x, of_weight, _ = torch.ops.aten.convolution_backward(
             of_z, x, weight, None, [1, 1], [padding] * 2, [1, 1], False, [0, 0], ctx.groups, [*wanted[:2], False]
         )
@@ -94,31 +94,32 @@ class _DynamicContext(torch.autograd.Function):
         *affine, norm_v, norm_a = rest
         keys = keys.relu_()
         z_v = products([(on_values.flatten(1), x)])
-        values, var_v = batch_norm_(z_v, norm_v)
+        values, *stats_v = batch_norm_(z_v, norm_v)
         to_keys, to_x = on_attention.flatten(1).split(x.shape[1], 1)
         z_a = products([(to_keys, keys), (to_x, x)])
-        hidden, var_a = batch_norm_(z_a, norm_a)
+        hidden, *stats_a = batch_norm_(z_a, norm_a)
         hidden.relu_()
         weights = products([(on_hidden.flatten(1), hidden)])
         flat = weights.flatten(2)
         torch.softmax(flat, -1, out=flat)
         ctx.eps = norm_v.eps, norm_a.eps
         inputs = (x, keys, on_values, on_attention, on_hidden, bias, *affine)
-        ctx.save_for_backward(*inputs, z_v, z_a, var_v, var_a, values, hidden, weights)
+        ctx.save_for_backward(*inputs, values, hidden, weights, z_v, *stats_v, z_a, *stats_a)
         return torch.addcmul(keys, weights, values)
 
     @staticmethod
     def backward(ctx, grad: Tensor):
-        inputs, made = ctx.saved_tensors[:10], ctx.saved_tensors[10:]
+        saved = ctx.saved_tensors  # asked for once: checkpointing gives it once
+        inputs, made = saved[:10], saved[10:]
         if torch.is_grad_enabled():  # `create_graph=True`
             again = partial(_dynamic_context, eps=ctx.eps)
             return *_differentiable(again, inputs, ctx.needs_input_grad, grad), None, None
         x, keys, on_values, on_attention, on_hidden, bias, gain_v, _, gain_a, _ = inputs
-        z_v, z_a, var_v, var_a, values, hidden, weights = made
+        values, hidden, weights, z_v, rest_v, var_v, z_a, rest_a, var_a = made
         eps_v, eps_a = ctx.eps
         grad = grad.contiguous()
 
-        of_z, *of_norm_v = batch_norm_backward(grad * weights, z_v, gain_v, var_v, eps_v)
+        of_z, *of_norm_v = batch_norm_backward(grad * weights, z_v, gain_v, rest_v, var_v, eps_v)
         of_on_values = weight_gradient(of_z, (x,), on_values)
         of_x = products([(on_values.flatten(1).t(), of_z)])
         del of_z
@@ -130,7 +131,7 @@ class _DynamicContext(torch.autograd.Function):
         of_hidden = products([(on_hidden.flatten(1).t(), of_logits)])
         del of_logits, flat
         torch.ops.aten.threshold_backward.grad_input(of_hidden, hidden, 0, grad_input=of_hidden)
-        of_z, *of_norm_a = batch_norm_backward(of_hidden, z_a, gain_a, var_a, eps_a)
+        of_z, *of_norm_a = batch_norm_backward(of_hidden, z_a, gain_a, rest_a, var_a, eps_a)
         del of_hidden
         of_on_attention = weight_gradient(of_z, (keys, x), on_attention)
         to_keys, to_x = on_attention.flatten(1).t().split(x.shape[1])
@@ -168,11 +169,12 @@ def _norm(z: Tensor, gain: Tensor, bias: Tensor, eps: float) -> Tensor:
 def _differentiable(
     function: Callable[..., Tensor], inputs: Sequence[Tensor], wanted: Sequence[bool], grad: Tensor
 ) -> list[Tensor | None]:
-    """The gradients of `function` as a graph that has derivatives of every order.
+    """The gradients of `function` as a graph, which has the derivatives that the library's operations have.
 
     They are taken at views of the inputs, since one input may have been computed from another: the keys are, from x.
     """
     views = [t.view_as(t) for t in inputs]
     leaves = [view for view, needed in zip(views, wanted) if needed]
-    found = iter(torch.autograd.grad(function(*views), leaves, grad, create_graph=True))
+    with torch.autocast("cpu", enabled=False):
+        found = iter(torch.autograd.grad(function(*views), leaves, grad, create_graph=True))
     return [next(found) if needed else None for _, needed in zip(inputs, wanted)]

@@ -185,11 +185,12 @@ class _Pointwise(torch.autograd.Function):
         sum_of = grad.sum((0, 2, 3)) if of_bias else None
         if torch.is_grad_enabled():  # `create_graph=True`: plain products, which have derivatives of every order
             g = grad.flatten(2)
-            found = [
-                torch.matmul(share.t(), g).view_as(p) if wanted else None
-                for share, p, wanted in zip(_shares(parts, weight), parts, of_parts)
-            ]
-            by_part = [torch.einsum("bop,bcp->oc", g, p.flatten(2)) for p in parts] if of_weight else []
+            with torch.autocast("cpu", enabled=False):
+                found = [
+                    torch.matmul(share.t(), g).view_as(p) if wanted else None
+                    for share, p, wanted in zip(_shares(parts, weight), parts, of_parts)
+                ]
+                by_part = [torch.einsum("bop,bcp->oc", g, p.flatten(2)) for p in parts] if of_weight else []
             return None, torch.cat(by_part, 1).view_as(weight) if of_weight else None, sum_of, *found
         if not _channels_last(grad):
             grad = grad.contiguous()
