@@ -112,7 +112,7 @@ class CoTAttention(AuthorsKeys, GatedBlock):
         return self.mix(keys, attention, values)
 
     def _at_once(self, x: Tensor) -> Tensor:
-        """The training pass as one function, from the parameters of the modules."""
+        """The training pass by functions with gradients of their own, from the parameters of the modules."""
         keys, values, attention, last = self.key_embed, self.value_embed, self.attention_embed, self.attention_mean
         assert last.bias is not None
         convs = (keys.conv.weight, values.conv.weight, attention.conv.weight)

@@ -1,4 +1,4 @@
-"""The training pass of CoTAttention as one function, with hand-written gradients; for a CPU.
+"""The training pass of CoTAttention as two functions with hand-written gradients; for a CPU.
 
     keys = relu(bn(conv(x)))            values = bn(x @ V)
     weights = softmax over H * W of (relu(bn([keys, x] @ A)) @ M)
