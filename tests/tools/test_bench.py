@@ -60,6 +60,16 @@ def test_parity_looks_at_gradients_too(monkeypatch):
         measure_training("OutlookAttention", "n", "P5", 1, MACHINE, 1)
 
 
+def test_what_is_timed_in_training_is_compared_in_training(monkeypatch):
+    def wrong(published):
+        right = published.forward
+        published.forward = lambda x: right(x) + published.training  # right in evaluation
+
+    publish(monkeypatch, wrong)
+    with pytest.raises(ParityError, match="output differs"):
+        measure_training("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+
+
 def test_both_measures_give_a_row():
     forward = measure_forward("OutlookAttention", "n", "P5", 1, MACHINE, 1)
     training = measure_training("OutlookAttention", "n", "P5", 1, MACHINE, 1)

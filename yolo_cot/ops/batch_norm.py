@@ -2,9 +2,10 @@
 
     y = weight * (z - mean(z)) / sqrt(var(z) + eps) + bias,     mean and variance over batch and positions
 
-The library's operation sums a channel value by value, which takes four to six times as long as its own vectorised
-reductions. Here the map is centred in its own memory first, so that its variance is a mean of squares with nothing to
-cancel; the library's inference form then scales and shifts, and the library's backward form is used as it is.
+The library's operation sums a channel value by value, its other reductions in vectors. Here the map is centred in its
+own memory first, so that its variance is a mean of squares with nothing to cancel; the library's inference form then
+scales and shifts, and the library's backward form is used as it is. Up to twice as fast forward on large maps, no
+faster on small ones.
 """
 
 from __future__ import annotations
