@@ -23,7 +23,7 @@ def main() -> None:
         return
     try:
         from yolo_cot.cli import arguments
-        from yolo_cot.tools.quickstart import run
+        from yolo_cot.commands.quickstart import run
 
         outcome = run(arguments(sys.argv[1:]))
     except (ValueError, TypeError, FileNotFoundError, ImportError, SyntaxError) as error:

@@ -51,7 +51,7 @@ def contract(place: Path, full: bool) -> tuple[bool, str, float]:
     """Run the contract with the Ultralytics of a folder; returns whether it held, its output and its seconds."""
     start = time.time()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.doors.contract", *(["--full"] if full else [])],
+        [sys.executable, "-m", "tests.entry_points.contract", *(["--full"] if full else [])],
         cwd=ROOT,
         env={
             **os.environ,

@@ -18,10 +18,10 @@ from ultralytics.nn.tasks import guess_model_task
 from tests import seeded, small_sets
 from tests.contract import open_gates, without_gradient
 from tests.tolerances import EXPORTED, FUSED, distance
+from yolo_cot.commands.models import network_size
 from yolo_cot.paths import config_dir, configs
 from yolo_cot.plugin.catalog import BLOCKS
-from yolo_cot.plugin.loading import seat
-from yolo_cot.tools.models import network_size
+from yolo_cot.plugin.hooks.weights import seat
 
 CLASSIFIERS = {
     "cotnet50-cls": "cotnet50",
@@ -115,7 +115,7 @@ def test_a_network_of_one_scale_is_as_large_as_its_header_says(config):
     ],
 )
 def test_a_network_with_yolos_head_is_as_large_as_its_header_says(config, scale):
-    from yolo_cot.surgery.files import find_model
+    from yolo_cot.yaml_edit.files import find_model
 
     text, plain = text_of(config), find_model(f"{PLAIN[config]}.yaml")[0].read_text(encoding="utf-8")
     figures = r"([\d,]+) parameters, ([\d.]+) GFLOPs \(plain ([\d,]+), ([\d.]+)\)$"

@@ -11,19 +11,22 @@ import yolo_cot
 
 # Verb -> module with `main(overrides)`, and what it does. Imported only when called.
 VERBS: dict[str, tuple[str, str]] = {
-    "models": ("yolo_cot.tools.models", "list the configs with parameters and GFLOPs per scale"),
-    "show": ("yolo_cot.tools.show", "print a model's rows beside its base's: model=..."),
-    "bench": ("yolo_cot.tools.bench", "measure the blocks, or whole models: model=..."),
-    "ablate": ("yolo_cot.tools.ablate", "train models with several seeds, tell gain from noise: models=... data=..."),
-    "curve": ("yolo_cot.tools.curve", "plot accuracy against time of checkpoints: models=a.pt,b.pt data=..."),
-    "attention": ("yolo_cot.tools.attention", "show what each block looks at: model=best.pt source=image.jpg"),
-    "insert": ("yolo_cot.tools.insert", "insert a block into any model YAML: base=... block=... at=... out=..."),
-    "lint": ("yolo_cot.tools.lint", "find the faults of a model YAML: model=..."),
-    "enable": ("yolo_cot.tools.enable", "make the plain yolo command of this environment know the blocks"),
-    "disable": ("yolo_cot.tools.disable", "take that out again"),
-    "checks": ("yolo_cot.tools.checks", "which Ultralytics is used, and whether everything is in place"),
-    "convert": ("yolo_cot.tools.convert", "take the authors' weights of CoTNet or VOLO: weights=... model=..."),
-    "bundle": ("yolo_cot.tools.bundle", "write a checkpoint as safetensors, YAML and names: model=best.pt"),
+    "models": ("yolo_cot.commands.models", "list the configs with parameters and GFLOPs per scale"),
+    "show": ("yolo_cot.commands.show", "print a model's rows beside its base's: model=..."),
+    "bench": ("yolo_cot.commands.bench", "measure the blocks, or whole models: model=..."),
+    "ablate": (
+        "yolo_cot.commands.ablate",
+        "train models with several seeds, tell gain from noise: models=... data=",
+    ),
+    "curve": ("yolo_cot.commands.curve", "plot accuracy against time of checkpoints: models=a.pt,b.pt data=..."),
+    "attention": ("yolo_cot.commands.attention", "show what each block looks at: model=best.pt source=image.jpg"),
+    "insert": ("yolo_cot.commands.insert", "insert a block into any model YAML: base=... block=... at=... out=..."),
+    "lint": ("yolo_cot.commands.lint", "find the faults of a model YAML: model=..."),
+    "enable": ("yolo_cot.commands.enable", "make the plain yolo command of this environment know the blocks"),
+    "disable": ("yolo_cot.commands.disable", "take that out again"),
+    "checks": ("yolo_cot.commands.checks", "which Ultralytics is used, and whether everything is in place"),
+    "convert": ("yolo_cot.commands.convert", "take the authors' weights of CoTNet or VOLO: weights=... model=..."),
+    "bundle": ("yolo_cot.commands.bundle", "write a checkpoint as safetensors, YAML and names: model=best.pt"),
 }
 
 HELP = {"help", "-h", "--help"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
+# The folder that must be on `sys.path` for this package to be imported.
+PACKAGE_ROOT = _PACKAGE.parent
 
 
 def _folder(name: str) -> Path:

@@ -12,7 +12,7 @@ from ultralytics.nn.modules import Conv
 
 from tests.tolerances import PARITY, distance
 from yolo_cot.nn import CoTAttention, OutlookAttention
-from yolo_cot.nn.published import PublishedCoTAttention
+from yolo_cot.reference.published import PublishedCoTAttention
 
 
 def block(c1: int = 16, dtype: torch.dtype = torch.float64, **arguments) -> CoTAttention:

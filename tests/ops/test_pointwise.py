@@ -172,7 +172,7 @@ def test_blocks_from_checkpoints_with_plain_convolutions_still_run(cls, fuse):
     x = torch.randn(2, 32, 5, 4)
     block = cls(32).eval()
     if fuse:
-        from yolo_cot.tools.bench_blocks import fused
+        from yolo_cot.commands.bench.blocks import fused
 
         block = fused(block)
     with torch.no_grad():

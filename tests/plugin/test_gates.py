@@ -11,10 +11,10 @@ from ultralytics import YOLO
 from ultralytics.utils import callbacks
 
 import yolo_cot
-from tests.doors import tiny, two_ranks
+from tests.entry_points import tiny, two_ranks
 from tests.processes import python
 from yolo_cot.nn import CoTAttention
-from yolo_cot.plugin import gates
+from yolo_cot.plugin.hooks import gates
 
 EPOCHS = 2
 # A process that trains until it kills itself in the second epoch, or goes on.

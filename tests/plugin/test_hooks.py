@@ -19,10 +19,13 @@ from ultralytics.nn import tasks
 from ultralytics.utils.torch_utils import get_flops
 
 from tests.conftest import ROOT
-from tests.doors import tiny
-from tests.doors.two_ranks import needs_cloudpickle
+from tests.entry_points import tiny
+from tests.entry_points.two_ranks import needs_cloudpickle
 from yolo_cot.nn import CoTAttention
-from yolo_cot.plugin import bundles, gates, hooks, install, lookup, registration, uninstall
+from yolo_cot.plugin import bundle as bundles
+from yolo_cot.plugin import hooks, install, registration, uninstall
+from yolo_cot.plugin.hooks import gates
+from yolo_cot.plugin.hooks import yaml_lookup as lookup
 from yolo_cot.plugin.rows import RowError
 
 from .models import build, with_row
@@ -162,7 +165,7 @@ class Proof:
     unless: tuple[bool, str] = (False, "")
 
 
-RANKS = "tests.doors.test_processes::test_without_the_import_in_the_script_the_ranks_do_not_know_the_blocks"
+RANKS = "tests.entry_points.test_processes::test_without_the_import_in_the_script_the_ranks_do_not_know_the_blocks"
 TRAINED = "tests.plugin.test_gates::test_every_epoch_has_the_gates_that_were_saved"
 PROOFS: dict[Callable, Proof] = {
     hooks.config_lookup: Proof(a_config_is_found_by_its_name, FileNotFoundError, "yolo11n?-cot.yaml"),
@@ -176,20 +179,20 @@ PROOFS: dict[Callable, Proof] = {
         the_script_of_several_gpus_imports_the_package,
         AssertionError,
         "does not import yolo_cot",
-        (RANKS, "tests.doors.test_processes::test_two_ranks_on_gloo_train_from_a_bare_name"),
+        (RANKS, "tests.entry_points.test_processes::test_two_ranks_on_gloo_train_from_a_bare_name"),
         (needs_cloudpickle(), "this Ultralytics writes the script with cloudpickle, which is not installed"),
     ),
     hooks.command_children: Proof(
         commands_that_ultralytics_starts_know_the_blocks,
         AssertionError,
         "KeyError: 'C3k2CoT'",
-        ("tests.doors.test_processes::test_tuning_trains_our_blocks",),
+        ("tests.entry_points.test_processes::test_tuning_trains_our_blocks",),
     ),
     hooks.safe_globals: Proof(
         restricted_loading_takes_our_classes,
         Exception,
         r"Weights only load failed[\s\S]*yolo_cot",
-        ("tests.doors.test_checkpoints::test_restricted_loading_takes_our_classes",),
+        ("tests.entry_points.test_checkpoints::test_restricted_loading_takes_our_classes",),
         (
             not hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"),
             "this torch does not tell what a checkpoint refers to",

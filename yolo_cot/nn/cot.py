@@ -22,7 +22,7 @@ from . import checks
 from .conv import AddingConv2d, PointwiseConv, PointwiseConv2d, TapMeanConv2d, frozen
 from .gate import GatedBlock
 from .hooks import watched
-from .keys import AuthorsKeys
+from .published_keys import AuthorsKeys
 
 
 class PositionSoftmax(nn.Module):

@@ -18,7 +18,7 @@ from ..ops.pointwise import pointwise
 from . import checks
 from .conv import AddingConv2d, PointwiseConv2d, frozen
 from .gate import GatedBlock
-from .keys import AuthorsKeys
+from .published_keys import AuthorsKeys
 from .split_attention import RadixFusion
 
 FUSIONS = ("static", "dynamic", "linear", "attention")

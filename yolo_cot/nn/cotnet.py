@@ -16,7 +16,7 @@ from ultralytics.nn.modules import Classify, Conv
 from . import checks
 from .cot import CoTAttention
 from .cot_block import CoTBlock, CoXtBlock
-from .keys import AuthorsKeys
+from .published_keys import AuthorsKeys
 from .split_attention import SplitAttentionConv
 
 LAYERS = ("cot", "coxt", "se", "mixed", "tutorial")

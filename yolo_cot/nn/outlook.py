@@ -19,7 +19,7 @@ from . import checks
 from .conv import PointwiseConv2d, ScaledConv2d
 from .gate import GatedBlock
 from .hooks import watched
-from .keys import AuthorsKeys
+from .published_keys import AuthorsKeys
 
 
 class WindowMix(nn.Module):

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from . import checks
 from .gate import GatedBlock
-from .keys import AuthorsKeys
 from .outlook import OutlookAttention, head_count
+from .published_keys import AuthorsKeys
 from .transformer import ChannelNorm, PixelMLP, drop_path, start_small
 
 

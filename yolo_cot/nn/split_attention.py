@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
 from ..ops.tracing import recording
-from .keys import AuthorsKeys
+from .published_keys import AuthorsKeys
 
 
 class PooledBatchNorm2d(nn.BatchNorm2d):

@@ -14,8 +14,8 @@ from ultralytics.nn.modules import Conv
 
 from ..ops.tracing import recording
 from . import checks
-from .keys import AuthorsKeys
 from .outlook import head_count
+from .published_keys import AuthorsKeys
 from .transformer import ChannelNorm, GlobalAttention, PixelMLP, drop_path, start_small
 
 

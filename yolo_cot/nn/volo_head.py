@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ultralytics.nn.modules import Classify
 
 from . import checks
-from .keys import AuthorsKeys
 from .outlook import head_count
+from .published_keys import AuthorsKeys
 from .transformer import ChannelNorm, HeadMix, PixelMLP, start_small
 
 

@@ -13,8 +13,8 @@ from ultralytics.nn import tasks
 from ultralytics.nn.modules import Conv
 
 from .catalog import BLOCKS
-from .faults import located
 from .hooks import HOOKS
+from .hooks.errors import located
 from .parser import ParserMismatch, rewrite, self_check
 from .rows import RowError, names_ours, prepare, unknown_name
 from .undo import Undo, replace

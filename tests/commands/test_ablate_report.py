@@ -1,0 +1,175 @@
+"""The report of an ablation, from results that are written down."""
+
+from __future__ import annotations
+
+import csv
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.commands.ablations import finish, models, pretended
+from yolo_cot.commands import ablate
+from yolo_cot.commands.ablate.controls import controls
+from yolo_cot.commands.ablate.report import write_report
+from yolo_cot.commands.ablate.runs import Run, load
+
+BASE = [0.600, 0.606, 0.594, 0.603, 0.597]
+LATENCY = {
+    "milliseconds": {"yolo11n": 20.0, "yolo11n-cot": 23.0},
+    "device": "a processor",
+    "imgsz": 640,
+    "rounds": 50,
+    "threads": 1,
+}
+
+
+def plus(values, *gains):
+    return [value + gain for value, gain in zip(values, gains)]
+
+
+GAIN = (0.020, 0.021, 0.019, 0.022, 0.018)
+NOISE = (0.004, -0.006, 0.003, -0.002, 0.004)
+
+
+def test_a_gain_over_base_and_controls_is_told_and_noise_is_not(tmp_path):
+    made = controls(models("yolo11n", "yolo11n-cot"), 3)
+    convolution, widened = made
+    results = {"yolo11n": BASE, "yolo11n-cot": plus(BASE, *GAIN)}
+    results |= {"yolo11n-outlook": plus(BASE, *NOISE), convolution.label: BASE, widened.label: plus(BASE, *NOISE)}
+    plan = pretended(tmp_path, results, tuple(made))
+    sentences = write_report(plan, LATENCY)
+    assert [s.split(":")[0] for s in sentences] == [
+        "yolo11n-cot against yolo11n",
+        f"yolo11n-cot against {convolution.label}",
+        f"yolo11n-cot against {widened.label}",
+        "yolo11n-outlook against yolo11n",
+    ]
+    text = (tmp_path / "report.md").read_text()
+    assert "### yolo11n-cot: better than the base and than its controls" in text
+    assert "### yolo11n-outlook: no gain shown" in text
+    assert "Against yolo11n, the base: better by 2.00 points, more than chance" in text
+    assert re.search(r"no difference that 5 seeds can show; \d\.\d\d points would have been needed", text)
+    assert "4 comparisons beside each other" in text
+    assert "with one seed all models saw the same pictures in the same order" in text
+    assert "yolo-cot ablate models=yolo11n.yaml,yolo11n-cot.yaml,yolo11n-outlook.yaml seeds=5 data=set.yaml" in text
+
+
+def test_a_gain_that_a_control_has_too_is_not_given_to_the_block(tmp_path):
+    made = controls(models("yolo11n", "yolo11n-cot"), 3)
+    better = plus(BASE, *GAIN)
+    results = {"yolo11n": BASE, "yolo11n-cot": better, made[0].label: plus(better, *NOISE), made[1].label: BASE}
+    write_report(pretended(tmp_path, results, tuple(made)), {})
+    text = (tmp_path / "report.md").read_text()
+    told = f"better than the base, but not shown to be better than {made[0].label}, so its size may explain it"
+    assert f"### yolo11n-cot: {told}" in text
+    assert "Latency was not measured." in text
+
+
+class Reader(HTMLParser):
+    """Counts tags, and collects what a page asks for from outside."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.outside, self.images = [], [], 0
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        for key in ("src", "href"):
+            if key in given and not given[key].startswith("data:image/svg+xml;base64,"):
+                self.outside.append(given[key])
+        self.images += tag == "img"
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_from_outside(tmp_path):
+    plan = pretended(tmp_path, {"yolo11n": BASE, "yolo11n-cot": plus(BASE, *NOISE)})
+    write_report(plan, LATENCY)
+    page, reader = (tmp_path / "report.html").read_text(), Reader()
+    reader.feed(page)
+    assert not reader.open
+    assert not reader.outside
+    assert reader.images == 3
+    assert "url(" not in page
+    assert "&lt;b&gt;" in page  # a class of that name is text
+    assert "<b>" not in page
+    for picture in re.findall(r"!\[.*\]\((.*)\)", (tmp_path / "report.md").read_text()):
+        assert (tmp_path / picture).read_text().startswith("<?xml")
+
+
+def test_the_tables_hold_every_run_and_every_comparison(tmp_path):
+    results = {"yolo11n": BASE, "yolo11n-cot": [*plus(BASE[:3], *NOISE), None, 0.61]}
+    write_report(pretended(tmp_path, results), LATENCY)
+    with (tmp_path / "results.csv").open() as file:
+        runs = list(csv.DictReader(file))
+    assert len(runs) == 9
+    assert runs[0]["map"] == "0.60000"
+    assert runs[0]["AP50-95 disc"] == "0.7"
+    assert {r["latency_ms"] for r in runs} == {"20.0", "23.0"}
+    with (tmp_path / "comparisons.csv").open() as file:
+        (one,) = csv.DictReader(file)
+    assert one["seeds"] == "4"
+    assert one["differences"] == "0:+0.4000 1:-0.6000 2:+0.3000 4:+1.3000"
+    assert float(one["mean"]) == pytest.approx(0.35)
+    assert float(one["low"]) == pytest.approx(0.35 - float(one["needed"]), abs=1e-5)
+    assert "1 of 10 runs are not finished and left out (yolo11n-cot-seed3)." in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "results, told",
+    [
+        ([None], "nothing to say: no seed is finished for both"),
+        ([0.61], "nothing to say: +1.00 points with one seed"),
+        ([0.61, 0.62], "no difference that 2 seeds can show"),
+        ([0.60, 0.606], "no difference: all 2 seeds gave the same result"),
+    ],
+)
+def test_few_seeds_are_told_honestly(tmp_path, results, told):
+    write_report(pretended(tmp_path, {"yolo11n": BASE[: len(results)], "yolo11n-cot": results}), {})
+    assert told in (tmp_path / "report.md").read_text()
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_what_weakens_a_comparison_is_told(tmp_path):
+    made = controls(models("yolo11n", "yolo11n-cot"), 3)[1:]
+    results = {"yolo11n": BASE[:2], "yolo11n-cot": [0.0], made[0].label: [0.0]}
+    plan = pretended(tmp_path, results, tuple(made), pretrained="yolo11n.pt")
+    finish(Run(plan, "yolo11n-cot", 1), 0.6, data_order="another", device="a GPU")
+    (tmp_path / "logs").mkdir()
+    for label, count in (("yolo11n", 493), ("yolo11n-cot", 493), (made[0].label, 97)):
+        (tmp_path / "logs" / f"{label}-seed0.txt").write_text(
+            f"Transferred {count}/499 items from pretrained weights\n"
+        )
+    plan.seeds = 3
+    plan.note("seeds: 3")
+    plan.save()
+    write_report(load(tmp_path), {})
+    text = (tmp_path / "report.md").read_text()
+    assert "Not the same data: with seed 1 the models did not see the same batches" in text
+    assert f"yolo11n 493 of 499, yolo11n-cot 493 of 499, {made[0].label} 97 of 499." in text
+    assert f"Trained, but not compared: {made[0].label} (0.00). Most of the pretrained weights did not fit" in text
+    assert f"against {made[0].label}" not in text
+    assert "Devices or versions differ between runs" in text
+    assert "Seeds were added on the way (seeds: 2; seeds: 3)" in text
+
+
+def test_nothing_learned_is_told(tmp_path):
+    write_report(pretended(tmp_path, {"yolo11n": [0.0, 0.0], "yolo11n-cot": [0.0, 0.0]}), {})
+    assert "No run has learned anything that this metric sees" in (tmp_path / "report.md").read_text()
+
+
+def test_the_plan_takes_its_spread_from_the_runs_or_from_the_user(tmp_path, capsys):
+    pretended(tmp_path, {"yolo11n": BASE, "yolo11n-cot": plus(BASE, *NOISE)})
+    ablate.main({"plan": 0.5, "project": str(tmp_path)})
+    told = capsys.readouterr().out
+    assert "0.44 points, of mAP50-95 of the best epoch, from the 5 seeds in" in told
+    assert re.search(r"1 comparison beside each other, at 95% confidence in all: 9 seeds\.", told)
+    assert "it may be as large as 0.69" in told
+    ablate.main({"plan": 0.5, "sd": 0.45, "project": str(tmp_path / "none"), "models": "a,b,c"})
+    told = capsys.readouterr().out
+    assert "0.45 points, as given with sd=" in told
+    assert "6 comparisons beside each other" in told

@@ -1,0 +1,133 @@
+"""The benchmark refuses to time what is wrong, and counts what is computed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+
+from yolo_cot.commands.bench import _by_itself
+from yolo_cot.commands.bench import blocks as bench_blocks
+from yolo_cot.commands.bench.blocks import Machine, ParityError, cost, fused, measure_forward, measure_training
+from yolo_cot.commands.timing import copy_rate, interleaved, matmul_rate, peak_memory
+from yolo_cot.nn import CoTAttention, OutlookAttention
+from yolo_cot.reference.published import PublishedOutlookAttention
+
+MACHINE = Machine("cpu", 1e9, 1e9)
+
+
+def publish(monkeypatch, wrong):
+    """Let `wrong` spoil the published form, and fail as soon as a time is taken."""
+
+    def spoilt(block):
+        published = PublishedOutlookAttention(block)
+        wrong(published)
+        return published
+
+    monkeypatch.setitem(bench_blocks.PUBLISHED, "OutlookAttention", (OutlookAttention, spoilt))
+    monkeypatch.setattr(bench_blocks, "interleaved", lambda *a, **k: pytest.fail("a time was taken"))
+
+
+@pytest.mark.parametrize("measure", [measure_forward, measure_training])
+def test_no_time_is_printed_when_the_forms_differ(monkeypatch, measure):
+    publish(monkeypatch, lambda published: published.proj.bias.data.add_(1))
+    with pytest.raises(ParityError, match="output differs from the published form by"):
+        measure("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+
+
+def test_a_fused_form_that_differs_is_not_timed(monkeypatch):
+    publish(monkeypatch, lambda published: None)
+    fuse = bench_blocks.fused
+
+    def wrong(module):
+        module = fuse(module)
+        module.proj.bias.data.add_(1)
+        return module
+
+    monkeypatch.setattr(bench_blocks, "fused", wrong)
+    with pytest.raises(ParityError, match="fused output differs"):
+        measure_forward("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+
+
+def test_parity_looks_at_gradients_too(monkeypatch):
+    def wrong(published):
+        right = published.forward
+        published.forward = lambda x: right(x) + 0.01 * (x - x.detach())  # the same values, another gradient
+
+    publish(monkeypatch, wrong)
+    with pytest.raises(ParityError, match="input gradient"):
+        measure_training("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+
+
+def test_what_is_timed_in_training_is_compared_in_training(monkeypatch):
+    def wrong(published):
+        right = published.forward
+        published.forward = lambda x: right(x) + published.training  # right in evaluation
+
+    publish(monkeypatch, wrong)
+    with pytest.raises(ParityError, match="output differs"):
+        measure_training("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+
+
+def test_both_measures_give_a_row():
+    forward = measure_forward("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+    training = measure_training("OutlookAttention", "n", "P5", 1, MACHINE, 1)
+    assert training.limit == pytest.approx(3 * forward.limit)
+    assert 0 < training.memory_ratio < 1
+    assert min(r.ours for r in (forward, training)) > 0
+
+
+def test_rounds_are_interleaved_warmed_up_and_in_changing_order():
+    calls: list[str] = []
+    interleaved({name: lambda name=name: calls.append(name) for name in "abc"}, rounds=8)
+    rounds = ["".join(calls[n : n + 3]) for n in range(0, len(calls), 3)]
+    assert len(rounds) == 10
+    assert {"".join(sorted(r)) for r in rounds} == {"abc"}
+    assert len(set(rounds)) > 2
+
+
+def test_peak_memory_sees_what_is_alive_at_one_time():
+    def run():
+        a = torch.empty(1 << 20)  # 4 MiB
+        b = torch.empty(1 << 20)
+        del a, b
+        torch.empty(1 << 20)
+
+    assert 8 << 20 <= peak_memory(run) < 9 << 20
+
+
+def test_measuring_memory_writes_nothing_and_leaves_the_error_stream_as_it_was(capfd):
+    peak_memory(lambda: torch.empty(8))
+    os.write(2, b"still there")
+    assert capfd.readouterr() == ("", "still there")
+
+
+def where(index):
+    """The process; as if a benchmark had measured something."""
+    return os.getpid(), index
+
+
+def test_every_row_is_measured_in_a_process_of_its_own_in_order():
+    found = _by_itself(where, [(0,), (1,), (2,)])
+    assert [index for _, index in found] == [0, 1, 2]
+    assert len({os.getpid(), *(process for process, _ in found)}) == 4
+
+
+def test_rates_are_positive_and_the_limit_is_the_slower_of_the_two():
+    assert matmul_rate(size=64) > 0
+    assert copy_rate(size=1 << 12) > 0
+    machine = Machine("cpu", macs=10.0, bytes=2.0)
+    assert machine.limit(100, 4) == 10
+    assert machine.limit(10, 40) == 20
+
+
+def test_multiply_adds_are_those_of_the_fused_block_counted_by_hand():
+    c, n = 32, 6 * 5
+    macs, traffic = cost(fused(CoTAttention(c)), torch.randn(1, c, 6, 5))
+    convolutions = n * (9 * c * c // 4 + c * (c + c // 2) + c * c // 2 + c * c // 2)
+    assert macs == convolutions + 4 * c * n
+    assert traffic == 4 * (2 * c * n + 9 * c * c // 4 + c + c * 3 * c // 2 + 3 * c // 2 + c * c)
+
+    macs, _ = cost(fused(OutlookAttention(c, 1)), torch.randn(1, c, 6, 5))
+    assert macs == n * (2 * c * c + 81 * c) + 3 * 81 * n + 25 * c * n

@@ -1,0 +1,124 @@
+"""The plain `yolo`: one start-up line makes it know the blocks, and costs nothing where Ultralytics is not imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.entry_points import tiny
+from tests.processes import YOLO, YOLO_COT, environment, python
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory) -> Path:
+    """The Python of a virtual environment of its own, which sees the packages of this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = folder / "lib" / version / "site-packages"
+    (packages / "link.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    return folder / "bin" / "python"
+
+
+def run(own: Path, code: str, *words: object, cwd: Path | None = None, status: int = 0) -> str:
+    done = subprocess.run(
+        [str(own), "-c", code, *map(str, words)], cwd=cwd, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_enable_and_disable_switch_the_plain_yolo(own, tmp_path):
+    tiny.model(tmp_path)
+    data = tiny.data(tmp_path / "d")
+    train = ["detect", "train", *tiny.arguments(tmp_path, model="yolo11n-tiny.yaml", data=data)]
+    assert "Not enabled in this environment" in run(own, YOLO_COT, "disable")
+    assert "KeyError: 'C3k2CoT'" in run(own, YOLO, *train, cwd=tmp_path, status=1)
+    assert "not enabled; `yolo-cot enable` does it" in run(own, YOLO_COT, "checks")
+    assert "Enabled: every Python of this environment" in run(own, YOLO_COT, "enable")
+    assert "yolo_cot_enable.pth" in run(own, YOLO_COT, "checks")
+    run(own, YOLO, *train, cwd=tmp_path)
+    assert (tmp_path / "runs/t/weights/best.pt").is_file()
+    assert "Disabled: removed" in run(own, YOLO_COT, "disable")
+    assert "KeyError: 'C3k2CoT'" in run(own, YOLO, *train, cwd=tmp_path, status=1)
+
+
+def test_an_enabled_python_that_never_imports_ultralytics_starts_as_before(own):
+    from yolo_cot.plugin.startup.line import line
+
+    modules = "import sys; print(sorted(sys.modules), len(sys.meta_path))"
+    file = next(own.parents[1].glob("lib/*/site-packages")) / "yolo_cot_enable.pth"
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        run(own, "pass")
+        return time.perf_counter() - start
+
+    try:
+        without, times = run(own, modules), [[], []]
+        for _ in range(9):
+            file.unlink(missing_ok=True)
+            times[0].append(seconds())
+            file.write_text(line())
+            times[1].append(seconds())
+        with_line = run(own, modules)
+    finally:
+        file.unlink(missing_ok=True)
+    assert with_line.split("]")[0] == without.split("]")[0]
+    assert int(with_line.split("]")[1]) == int(without.split("]")[1]) + 1
+    assert min(times[1]) - min(times[0]) < 0.01
+
+
+def test_the_line_does_nothing_once_the_package_is_gone(own, tmp_path):
+    from yolo_cot.plugin.startup.line import line
+
+    gone = line().replace("startup.py", "no-such-startup.py")
+    assert run(own, f"{gone}\nimport sys; print(len(sys.meta_path))") == run(
+        own, "import sys; print(len(sys.meta_path))"
+    )
+
+
+def test_an_enabled_python_with_a_refused_ultralytics_says_so_and_stock_models_work():
+    from yolo_cot.plugin.startup.line import line
+
+    code = f"{line()}\nimport ultralytics\nultralytics.__version__ = '8.5.1'\nfrom ultralytics import YOLO\n"
+    done = python(code + "assert len(YOLO('yolo11n.yaml').model.model) == 24\n")
+    assert "yolo_cot is enabled here and could not register its blocks: yolo_cot 0.1.0 works with" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "first", ["ultralytics.nn.tasks", "ultralytics.data.utils", "ultralytics.models.yolo", "yolo_cot"]
+)
+def test_the_line_registers_everything_whatever_is_imported_first(first):
+    from yolo_cot.plugin.startup.line import line
+
+    code = f"{line()}\nimport {first}\nfrom ultralytics import YOLO\nYOLO('yolo11n-cot.yaml')\n"
+    python(code + "from yolo_cot.plugin import registration\nassert not registration._waiting\n")
+
+
+def test_an_environment_that_cannot_be_written_is_told(monkeypatch, tmp_path):
+    from yolo_cot.commands import disable, enable
+    from yolo_cot.plugin.startup.finder import line as place
+
+    monkeypatch.setattr(place, "line_file", lambda: tmp_path / "no" / "such" / "folder" / "x.pth")
+    with pytest.raises(ValueError, match=r"yolo-cot enable writes one line into .*x\.pth, which failed"):
+        enable.main({})
+    with pytest.raises(ValueError, match="yolo-cot enable takes no arguments; got model"):
+        enable.main({"model": "x"})
+    with pytest.raises(ValueError, match="yolo-cot disable takes no arguments; got model"):
+        disable.main({"model": "x"})
+
+
+def test_checks_says_what_is_used():
+    import ultralytics
+
+    said = python(YOLO_COT, "checks").stdout
+    assert f"ultralytics   {ultralytics.__version__}, {Path(ultralytics.__file__).parent}" in said
+    for word in ("self-check    passed; blocks registered", "CoTAttention", "C3k2Outlook", "yolo11-cot-outlook"):
+        assert word in said
+    assert "takes no arguments; got model" in python(YOLO_COT, "checks", "x.pt", status=1).stderr

@@ -1,0 +1,38 @@
+"""`yolo-cot checks`: which Ultralytics is used, whether its parser is known, and which blocks and configs there are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+import ultralytics
+
+from .. import __version__
+from ..paths import PACKAGE_ROOT, configs
+from ..plugin.catalog import BLOCKS
+from ..plugin.registration import SUPPORTED, installed, refusal
+from ..plugin.startup.line import enabled, line_file
+
+
+def main(overrides: dict[str, object]) -> None:
+    """Print the report.
+
+    Raises:
+        ValueError: an argument, for it takes none.
+        SystemExit: with status 1 and the reason, where Ultralytics is refused.
+    """
+    if overrides:
+        raise ValueError(f"yolo-cot checks takes no arguments; got {', '.join(sorted(overrides))}.")
+    reason = refusal()
+    low, high = (".".join(map(str, version)) for version in SUPPORTED)
+    print(f"yolo-cot      {__version__}, {PACKAGE_ROOT / 'yolo_cot'}")
+    print(f"ultralytics   {ultralytics.__version__}, {Path(ultralytics.__file__).parent}")
+    print(f"supported     from {low} up to, not including, {high}")
+    print(f"torch         {torch.__version__}; Python {sys.version.split()[0]}, {sys.executable}")
+    print(f"self-check    {'failed' if reason else 'passed'}; blocks {'' if installed() else 'not '}registered")
+    print(f"plain `yolo`  {f'enabled by {line_file()}' if enabled() else 'not enabled; `yolo-cot enable` does it'}")
+    print(f"blocks        {', '.join(BLOCKS)}")
+    print(f"configs       {', '.join(path.stem for path in configs())}")
+    if reason:
+        sys.exit(f"yolo-cot: {reason}")

@@ -1,0 +1,1 @@
+"""The authors' checkpoints of CoTNet and VOLO, taken over into our networks."""

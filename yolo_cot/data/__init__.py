@@ -1,0 +1,1 @@
+"""What makes data sets: drawn shapes, and other label formats turned into YOLO's."""

@@ -1,0 +1,1 @@
+"""What `yolo-cot enable` puts into an environment: a line, and the finder that it installs."""

@@ -1,0 +1,1 @@
+"""The published forms of the blocks: what parity tests and the benchmark compare with."""

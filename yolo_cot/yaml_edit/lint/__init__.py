@@ -1,0 +1,66 @@
+"""Find everything that is wrong or suspicious in a model YAML, and tell it together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...plugin.probe import probe
+from ..base import find_base
+from ..blocks import passes_on
+from ..files import find_model
+from ..graph import rows_of
+from .fault import Fault
+from .file import check_name, check_scales
+from .rows import check_builds, check_forms, check_sources
+from .wiring import check_concats, check_heads, check_unmoved, check_unread
+
+
+def lint(name: str | Path) -> list[Fault]:
+    """All faults of a model YAML, in the order of its rows; an empty list for a clean one.
+
+    Args:
+        name: a path, or a name that Ultralytics or this package ships, with or without the letter of a scale.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no YAML, or has no `backbone` and `head`.
+    """
+    path, _ = find_model(name)
+    try:
+        model = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
+    written = Path(str(name)) if Path(str(name)).is_file() else Path(path.name)
+    return sorted([*check_name(written, model), *lint_model(model, path.name)])
+
+
+def lint_model(model: Any, name: str = "model") -> list[Fault]:
+    """All faults of a model dictionary; as `lint`, without those of the file's name."""
+    if not isinstance(model, dict) or not all(
+        isinstance(model.get(s), list) and model[s] for s in ("backbone", "head")
+    ):
+        raise ValueError(f"{name} is no model YAML: it needs 'backbone' and 'head', each a list of rows.")
+    faults = [*check_scales(model), *check_forms(model)]
+    if any(fault.row is not None for fault in faults):
+        return sorted(faults)  # nothing below can be asked of rows that have no form
+    rows = rows_of(model)
+    dangling = check_sources(rows)
+    # Scales that cannot be read are told above; rows are then looked at as if there were none.
+    scales = [""] if faults else list(model.get("scales") or [""])
+    plain = {k: v for k, v in model.items() if k != "scales"} if faults else model
+    built = {scale: probe(plain, scale, assume=passes_on) for scale in scales}
+    first = built[scales[0]]
+    base = None if dangling else find_base(model)
+    moved = check_unmoved(rows, base) if base else []
+    blamed = {(fault.row, fault.source) for fault in moved}
+    wiring: Iterable[Fault] = [*check_concats(rows, first), *check_heads(rows, first)]
+    faults += dangling + moved + [f for f in wiring if (f.row, f.source) not in blamed]
+    if not moved and not dangling:
+        faults += check_unread(rows, first)
+    told = {fault.row for fault in faults}
+    faults += [fault for fault in check_builds(rows, built) if fault.row not in told]
+    return sorted(faults)
