@@ -1,0 +1,1 @@
+"""The figures of the docs, each a function that draws it."""
