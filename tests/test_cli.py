@@ -107,7 +107,7 @@ def test_every_verb_tells_of_its_arguments(verb, monkeypatch, capsys):
     cli.main()
     output = capsys.readouterr().out
     assert f"yolo-cot {verb}" in output
-    assert ("Arguments, as key=value: " in output) == (verb not in {"enable", "disable", "checks"})
+    assert ("Arguments, as key=value:" in output) == (verb not in {"enable", "disable", "checks"})
     assert not set("`") & set(output)
 
 

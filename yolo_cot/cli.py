@@ -9,6 +9,9 @@ from types import ModuleType
 
 import yolo_cot
 
+from .commands.argument_tables import print_help
+from .commands.arguments import read
+
 # Verb -> module with `main(overrides)`, and what it does. Imported only when called.
 VERBS: dict[str, tuple[str, str]] = {
     "models": ("yolo_cot.commands.models", "list the configs with parameters and GFLOPs per scale"),
@@ -40,10 +43,12 @@ def main() -> None:
             yolo_cot.install()  # importing the package has done so, or raises again why it could not
         if words and words[0] in VERBS:
             module = importlib.import_module(VERBS[words[0]][0])
-            if HELP.isdisjoint(words[1:]):
-                module.main(arguments(words[1:]))
+            if not HELP.isdisjoint(words[1:]):
+                _print_verb(words[0], module)
+            elif hasattr(module, "Arguments"):
+                module.main(read(module.Arguments, words[1:]))
             else:
-                _print_verb(module)
+                module.main(arguments(words[1:]))
             return
         _print_help(words)
         from ultralytics.cfg import entrypoint
@@ -86,8 +91,11 @@ def _print_help(words: list[str]) -> None:
     print("yolo-cot VERB help names the arguments of one.")
 
 
-def _print_verb(module: ModuleType) -> None:
-    """What the docstrings of a verb's module say: what it does, and its arguments."""
+def _print_verb(verb: str, module: ModuleType) -> None:
+    """What a verb does, and its arguments."""
+    if hasattr(module, "Arguments"):
+        print_help(VERBS[verb][1], module.Arguments)
+        return
     _, named, arguments = (inspect.getdoc(module.main) or "").partition("overrides: ")
     text = f"{inspect.getdoc(module)}\n"
     if named:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from tests.commands.verbs import call
 from tests.processes import YOLO_COT, python
 from yolo_cot.commands import insert as insert_verb
 from yolo_cot.commands import lint as lint_verb
@@ -80,13 +81,13 @@ def test_insert_tells_when_ultralytics_would_misread_the_new_files_name(tmp_path
 def test_a_name_that_hides_the_class_of_the_model_is_told(base, part, tmp_path, capsys):
     insert_verb.main({"base": base, "out": str(tmp_path / "mine.yaml"), "block": "CoTAttention", "at": "P5"})
     assert f"only from a file whose name holds '{part}'; got mine.yaml" in capsys.readouterr().out
-    lint_verb.main({"model": str(tmp_path / "mine.yaml")})
+    call(lint_verb, model=str(tmp_path / "mine.yaml"))
     assert f"note: Ultralytics builds a model with {('YOLOE' if part == 'yoloe' else '')}" in capsys.readouterr().out
-    lint_verb.main({"model": base})
+    call(lint_verb, model=base)
     assert capsys.readouterr().out == f"{base}: clean\n"
 
 
-@pytest.mark.parametrize("wish, message", [({}, "takes model=; it is missing"), ({"model": "a", "x": 1}, "got x")])
+@pytest.mark.parametrize("wish, message", [({}, "needs model="), ({"model": "a", "x": 1}, "no argument 'x'")])
 def test_lint_tells_what_it_takes(wish, message):
     with pytest.raises(ValueError, match=message):
-        lint_verb.main(wish)
+        call(lint_verb, **wish)
