@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import stochastic_depth  # type: ignore[import-untyped]
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -112,7 +111,12 @@ class GlobalAttention(nn.Module):
 
 def drop_path(x: Tensor, p: float, training: bool) -> Tensor:
     """Stochastic depth: in training leave the change `x` out for a share `p` of the images, and scale up the rest."""
-    return stochastic_depth(x, p, "row", training) if p and training else x
+    if not (p and training):
+        return x
+    # Here, for it takes as long to import as all the rest of the package, and few models need it.
+    from torchvision.ops import stochastic_depth  # type: ignore[import-untyped]
+
+    return stochastic_depth(x, p, "row", training)
 
 
 def start_small(block: nn.Module) -> None:
