@@ -24,7 +24,7 @@ from tests.entry_points.two_ranks import needs_cloudpickle
 from yolo_cot.nn import CoTAttention
 from yolo_cot.plugin import bundle as bundles
 from yolo_cot.plugin import hooks, install, registration, uninstall
-from yolo_cot.plugin.hooks import gates
+from yolo_cot.plugin.hooks import gate_log, gates
 from yolo_cot.plugin.hooks import yaml_lookup as lookup
 from yolo_cot.plugin.rows import RowError
 
@@ -142,8 +142,8 @@ def a_trainer_gets_the_log_of_gates(folder, monkeypatch):
     trainer = BaseTrainer.__new__(BaseTrainer)
     trainer.callbacks = callbacks.get_default_callbacks()
     callbacks.add_integration_callbacks(trainer)
-    assert gates.write_row in trainer.callbacks["on_train_epoch_end"]
-    assert gates.plot in trainer.callbacks["on_train_end"]
+    assert gate_log.write_row in trainer.callbacks["on_train_epoch_end"]
+    assert gate_log.plot in trainer.callbacks["on_train_end"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from .bundles import bundles
 from .checkpoints import damaged_files, safe_globals
 from .errors import building
 from .fuse import flops, fusing
-from .gates import gate_log
+from .gate_group import gate_group, gate_lr_argument
+from .gate_log import gate_log
 from .processes import command_children, ddp_children
 from .weights import install as loading
 from .yaml_lookup import config_lookup, data_lookup, task_of_heads
@@ -31,5 +32,7 @@ HOOKS: tuple[Callable[[], Undo | None], ...] = (
     safe_globals,
     damaged_files,
     bundles,
+    gate_lr_argument,
+    gate_group,
     gate_log,
 )
