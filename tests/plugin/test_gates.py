@@ -14,7 +14,7 @@ import yolo_cot
 from tests.entry_points import tiny, two_ranks
 from tests.processes import python
 from yolo_cot.nn import CoTAttention
-from yolo_cot.plugin.hooks import gate_log, gates
+from yolo_cot.plugin.hooks import gate_curves, gates
 
 EPOCHS = 2
 # A process that trains until it kills itself in the second epoch, or goes on.
@@ -127,17 +127,17 @@ def test_the_means_are_those_of_the_channels(tmp_path):
 
 def test_an_epoch_that_is_trained_again_replaces_its_row(tmp_path):
     for epoch, gate in ((0, 0.5), (1, float("nan")), (1, 0.25), (2, 0.125)):
-        gate_log.write_row(Trainer(tmp_path, epoch, gate))
+        gate_curves.write_row(Trainer(tmp_path, epoch, gate))
     rows = table(tmp_path / "gates.csv")
     assert [list(row.values())[:2] for row in rows] == [["1", "0.5"], ["2", "0.25"], ["3", "0.125"]]
-    gate_log.write_row(Trainer(tmp_path, 0, 0.75))  # a new run in the same folder
+    gate_curves.write_row(Trainer(tmp_path, 0, 0.75))  # a new run in the same folder
     assert len(table(tmp_path / "gates.csv")) == 1
 
 
 @pytest.mark.parametrize("content", ["", "epoch,.CoTAttention/abs,.CoTAttention/mean\n1,0.5,x\n", "what,is\nthis,?\n"])
 def test_a_file_of_something_else_does_not_stop_a_training(tmp_path, content):
     (tmp_path / "gates.csv").write_text(content)
-    gate_log.write_row(Trainer(tmp_path, 1, 0.5))
+    gate_curves.write_row(Trainer(tmp_path, 1, 0.5))
     assert [row["epoch"] for row in table(tmp_path / "gates.csv")] == ["2"]
 
 

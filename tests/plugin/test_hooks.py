@@ -24,7 +24,7 @@ from tests.entry_points.two_ranks import needs_cloudpickle
 from yolo_cot.nn import CoTAttention
 from yolo_cot.plugin import bundle as bundles
 from yolo_cot.plugin import hooks, install, registration, uninstall
-from yolo_cot.plugin.hooks import gate_log, gates
+from yolo_cot.plugin.hooks import gate_curves, gate_optimizer
 from yolo_cot.plugin.hooks import yaml_lookup as lookup
 from yolo_cot.plugin.rows import RowError
 
@@ -142,8 +142,24 @@ def a_trainer_gets_the_log_of_gates(folder, monkeypatch):
     trainer = BaseTrainer.__new__(BaseTrainer)
     trainer.callbacks = callbacks.get_default_callbacks()
     callbacks.add_integration_callbacks(trainer)
-    assert gate_log.write_row in trainer.callbacks["on_train_epoch_end"]
-    assert gate_log.plot in trainer.callbacks["on_train_end"]
+    assert gate_curves.write_row in trainer.callbacks["on_train_epoch_end"]
+    assert gate_curves.plot in trainer.callbacks["on_train_end"]
+
+
+def gate_lr_is_an_argument_of_training(folder, monkeypatch):
+    from ultralytics.cfg import get_cfg
+
+    assert get_cfg(overrides={"gate_lr": 3}).gate_lr == 3
+
+
+def an_optimizer_gets_a_group_for_gates(folder, monkeypatch):
+    from ultralytics.cfg import get_cfg
+    from ultralytics.engine.trainer import BaseTrainer
+
+    trainer = BaseTrainer.__new__(BaseTrainer)
+    trainer.args = get_cfg()
+    optimizer = trainer.build_optimizer(build(BLOCK), name="SGD")
+    assert optimizer.param_groups[-1]["lr"] == pytest.approx(0.001 * gate_optimizer.DEFAULT)
 
 
 @dataclass(frozen=True)
@@ -167,6 +183,8 @@ class Proof:
 
 RANKS = "tests.entry_points.test_processes::test_without_the_import_in_the_script_the_ranks_do_not_know_the_blocks"
 TRAINED = "tests.plugin.test_gates::test_every_epoch_has_the_gates_that_were_saved"
+TAKEN = "tests.plugin.test_gate_optimizer::test_the_command_line_takes_gate_lr_and_the_run_records_it"
+LEARNED = "tests.plugin.test_gate_optimizer::test_in_a_training_gates_have_no_ramp_and_follow_the_schedule"
 PROOFS: dict[Callable, Proof] = {
     hooks.config_lookup: Proof(a_config_is_found_by_its_name, FileNotFoundError, "yolo11n?-cot.yaml"),
     hooks.data_lookup: Proof(a_data_set_is_found_by_its_name, FileNotFoundError, "data.yaml"),
@@ -200,6 +218,8 @@ PROOFS: dict[Callable, Proof] = {
     ),
     hooks.damaged_files: Proof(a_file_cut_short_is_told, Exception, "Invalid argument|PytorchStreamReader|corrupted"),
     hooks.bundles: Proof(a_bundle_opens, Exception, "a bundle was opened as|kept.bundle"),
+    hooks.gate_lr_argument: Proof(gate_lr_is_an_argument_of_training, SyntaxError, "gate_lr", (TAKEN,)),
+    hooks.gate_group: Proof(an_optimizer_gets_a_group_for_gates, AssertionError, "0.001 ==", (LEARNED,)),
     hooks.gate_log: Proof(a_trainer_gets_the_log_of_gates, AssertionError, "write_row", (TRAINED,)),
 }
 

@@ -13,8 +13,8 @@ from .bundles import bundles
 from .checkpoints import damaged_files, safe_globals
 from .errors import building
 from .fuse import flops, fusing
-from .gate_group import gate_group, gate_lr_argument
-from .gate_log import gate_log
+from .gate_curves import gate_log
+from .gate_optimizer import gate_group, gate_lr_argument
 from .processes import command_children, ddp_children
 from .weights import install as loading
 from .yaml_lookup import config_lookup, data_lookup, task_of_heads
