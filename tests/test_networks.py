@@ -21,7 +21,7 @@ from tests.tolerances import EXPORTED, FUSED, distance
 from yolo_cot.commands.models import network_size
 from yolo_cot.paths import config_dir, configs
 from yolo_cot.plugin.catalog import BLOCKS
-from yolo_cot.plugin.hooks.weights import seat
+from yolo_cot.plugin.transfer.matched import match_rows
 
 CLASSIFIERS = {
     "cotnet50-cls": "cotnet50",
@@ -130,10 +130,10 @@ def test_a_network_with_yolos_head_is_as_large_as_its_header_says(config, scale)
 @pytest.mark.parametrize("config", PLAIN)
 def test_as_many_pretrained_tensors_have_a_home_as_the_header_says(config):
     model, plain = YOLO(smallest(config)).model, YOLO(f"{PLAIN[config].replace('yolo11', 'yolo11n')}.yaml").model
-    seated = seat(plain, model)
-    seated.state_dict()
+    matched = match_rows(plain, model)
+    matched.state_dict()
     said = re.search(r"(\d+) of the plain model's (\d+) tensors", text_of(config))
-    assert (int(said[1]), int(said[2])) == (len(seated.moved(model)), len(plain.state_dict()))
+    assert (int(said[1]), int(said[2])) == (len(matched.moved(model)), len(plain.state_dict()))
 
 
 @pytest.mark.parametrize("config", [*CLASSIFIERS, *WITH_YOLO_HEAD])

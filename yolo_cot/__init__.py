@@ -3,9 +3,8 @@
 import sys as _sys
 from pathlib import Path as _Path
 
-__version__ = "0.1.0"
-
 from .plugin import install, uninstall
+from .version import __version__
 
 __all__ = ["__version__", "install", "uninstall"]
 

@@ -15,8 +15,7 @@ from ultralytics.nn import tasks
 from tests.processes import YOLO as PLAIN
 from tests.processes import YOLO_COT, python
 from yolo_cot.plugin.bundle import read, write
-from yolo_cot.plugin.catalog import BLOCKS
-from yolo_cot.plugin.hooks.checkpoints import own_classes
+from yolo_cot.plugin.catalog import BLOCKS, own_classes
 
 KEPT = Path(__file__).resolve().parents[1] / "data" / "tiny-checkpoint.pt"
 restricted = pytest.mark.skipif(

@@ -17,7 +17,7 @@ from ultralytics.nn.tasks import DetectionModel
 
 from tests.plugin.models import with_row
 from yolo_cot.plugin.catalog import INSERTABLE
-from yolo_cot.plugin.rows import RowError
+from yolo_cot.plugin.row_errors import RowError
 
 FEW = int(os.environ.get("YOLO_COT_FUZZ", "60"))
 MANY = max(FEW, 2000)

@@ -59,11 +59,11 @@ def test_tuning_by_commands_does_not_know_the_blocks_without_its_hook(tmp_path):
 
 
 def test_commands_of_ultralytics_are_started_with_the_package_and_others_are_left_alone(monkeypatch):
-    from yolo_cot.plugin.hooks import processes
+    from yolo_cot.plugin.hooks import command_line
 
     seen = []
-    monkeypatch.setattr(processes.subprocess, "run", lambda command, **more: seen.append(command))
-    run = processes._Subprocess().run
+    monkeypatch.setattr(command_line.subprocess, "run", lambda command, **more: seen.append(command))
+    run = command_line._Subprocess().run
     run(["python", "-m", "ultralytics.cfg.__init__", "train", "model=a b.yaml"], check=True)
     run(["python", "-m", "torch.distributed.run", "file.py"])
     run("ls", shell=True)

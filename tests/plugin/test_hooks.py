@@ -24,9 +24,8 @@ from tests.entry_points.two_ranks import needs_cloudpickle
 from yolo_cot.nn import CoTAttention
 from yolo_cot.plugin import bundle as bundles
 from yolo_cot.plugin import hooks, install, registration, uninstall
-from yolo_cot.plugin.hooks import gate_curves, gate_optimizer
-from yolo_cot.plugin.hooks import yaml_lookup as lookup
-from yolo_cot.plugin.rows import RowError
+from yolo_cot.plugin.hooks import data_yaml, gate_curves, gate_optimizer
+from yolo_cot.plugin.row_errors import RowError
 
 from .models import build, with_row
 
@@ -41,7 +40,7 @@ def a_config_is_found_by_its_name(folder, monkeypatch):
 def a_data_set_is_found_by_its_name(folder, monkeypatch):
     from ultralytics.data.utils import check_det_dataset
 
-    monkeypatch.setattr(lookup, "data_dir", lambda: tiny.data(folder / "sets").parent)
+    monkeypatch.setattr(data_yaml, "data_dir", lambda: tiny.data(folder / "sets").parent)
     assert check_det_dataset("data.yaml")["nc"] == 2
 
 
@@ -189,9 +188,9 @@ PROOFS: dict[Callable, Proof] = {
     hooks.config_lookup: Proof(a_config_is_found_by_its_name, FileNotFoundError, "yolo11n?-cot.yaml"),
     hooks.data_lookup: Proof(a_data_set_is_found_by_its_name, FileNotFoundError, "data.yaml"),
     hooks.task_of_heads: Proof(a_head_of_ours_tells_its_task, Exception, "task"),
-    hooks.building: Proof(rows_that_do_not_fit_are_told, RuntimeError, "Sizes of tensors must match"),
-    hooks.loading: Proof(pretrained_rows_find_their_place, AssertionError, "equal"),
-    hooks.fusing: Proof(fusing_folds_our_blocks, AssertionError, "False"),
+    hooks.patch_model_init: Proof(rows_that_do_not_fit_are_told, RuntimeError, "Sizes of tensors must match"),
+    hooks.load_weights: Proof(pretrained_rows_find_their_place, AssertionError, "equal"),
+    hooks.patch_fuse: Proof(fusing_folds_our_blocks, AssertionError, "False"),
     hooks.flops: Proof(operations_of_ours_are_counted, AssertionError, r"== \d+ ± "),
     hooks.ddp_children: Proof(
         the_script_of_several_gpus_imports_the_package,
@@ -217,9 +216,9 @@ PROOFS: dict[Callable, Proof] = {
         ),
     ),
     hooks.damaged_files: Proof(a_file_cut_short_is_told, Exception, "Invalid argument|PytorchStreamReader|corrupted"),
-    hooks.bundles: Proof(a_bundle_opens, Exception, "a bundle was opened as|kept.bundle"),
     hooks.gate_lr_argument: Proof(gate_lr_is_an_argument_of_training, SyntaxError, "gate_lr", (TAKEN,)),
     hooks.gate_group: Proof(an_optimizer_gets_a_group_for_gates, AssertionError, "0.001 ==", (LEARNED,)),
+    hooks.patch_bundle_loading: Proof(a_bundle_opens, Exception, "a bundle was opened as|kept.bundle"),
     hooks.gate_log: Proof(a_trainer_gets_the_log_of_gates, AssertionError, "write_row", (TRAINED,)),
 }
 

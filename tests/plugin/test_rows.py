@@ -8,7 +8,7 @@ from torch import nn
 from ultralytics.nn.modules import Detect
 
 from yolo_cot.plugin.catalog import BLOCKS, INSERTABLE
-from yolo_cot.plugin.rows import RowError
+from yolo_cot.plugin.row_errors import RowError
 
 from .models import SCALES, build
 

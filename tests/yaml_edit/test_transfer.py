@@ -13,7 +13,7 @@ from ultralytics.nn import tasks
 from ultralytics.utils import LOGGER
 
 from yolo_cot.plugin.build import build
-from yolo_cot.plugin.hooks import weights as loading
+from yolo_cot.plugin.hooks import load_weights
 from yolo_cot.plugin.transfer import Layer, align
 from yolo_cot.yaml_edit import insert
 from yolo_cot.yaml_edit.files import find_model
@@ -188,7 +188,7 @@ def test_rows_that_are_gone_are_told(said):
 def test_a_stock_model_is_loaded_by_ultralytics_function_with_what_came_in(monkeypatch):
     calls = []
     monkeypatch.setattr(tasks.BaseModel, "load", lambda self, weights, verbose=True: calls.append((weights, verbose)))
-    undo = loading.install()
+    undo = load_weights()
     source = build(config("yolo11.yaml"), "n")
     checkpoint = {"model": source}
     build(config("yolo11-seg.yaml"), "n").load(checkpoint, verbose=False)
@@ -203,7 +203,7 @@ def test_a_stock_model_is_loaded_by_ultralytics_function_with_what_came_in(monke
 
 def test_installing_can_be_undone_by_identity():
     before = tasks.BaseModel.load
-    undo = loading.install()
+    undo = load_weights()
     assert tasks.BaseModel.load is not before
     undo()
     assert tasks.BaseModel.load is before

@@ -7,7 +7,7 @@ from pathlib import Path
 from ultralytics.data.augment import classify_transforms
 
 from ..convert.load import load_published, read_weights
-from ..plugin.hooks.checkpoints import save_full
+from ..plugin.checkpoint import save_full
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -75,7 +75,6 @@ def convert(weights: str | Path, config: str | Path, out: str | Path) -> tuple[i
 
 def imagenet_names() -> dict[int, str]:
     """The names of ImageNet's 1,000 classes, as Ultralytics' dataset file has them."""
-    from ultralytics.utils import YAML
-    from ultralytics.utils.checks import check_yaml
+    from ultralytics.utils import ROOT, YAML
 
-    return dict(YAML.load(check_yaml("ImageNet.yaml"))["names"])
+    return dict(YAML.load(ROOT / "cfg" / "datasets" / "ImageNet.yaml")["names"])

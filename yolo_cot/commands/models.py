@@ -10,11 +10,12 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 from torch import nn
-from ultralytics.nn.tasks import DetectionModel, guess_model_task
+from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.torch_utils import get_flops, get_num_params
 
 from ..paths import configs
 from ..plugin.build import build
+from ..plugin.naming import task_of
 
 SCALES = "nsmlx"
 # Side of the images that classifiers are measured with, Ultralytics' and the papers'.
@@ -56,7 +57,7 @@ def network_size(text: str, scale: str = "", imgsz: int = 640, fused: bool = Fal
     """
     config = yaml.safe_load(text)
     # A classifier needs no memory for its weights; a detector computes its strides and biases while it is built.
-    with torch.device("meta" if guess_model_task(config) == "classify" else "cpu"):
+    with torch.device("meta" if task_of(config) == "classify" else "cpu"):
         model = build(config, scale)
     if fused:
         model.eval()
@@ -128,7 +129,7 @@ def _networks(scales: str, imgsz: int, fused: bool) -> Table:
             continue
         text = path.read_text(encoding="utf-8")
         model = yaml.safe_load(text)
-        side = CLASSIFY if guess_model_task(model) == "classify" else imgsz
+        side = CLASSIFY if task_of(model) == "classify" else imgsz
         for scale in [s for s in scales if s in model["scales"]] if "scales" in model else [""]:
             measured = network_size(text, scale, side, fused)
             table.add_row(

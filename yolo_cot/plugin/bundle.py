@@ -18,7 +18,8 @@ from ultralytics import __version__ as ultralytics_version
 from ultralytics.nn import tasks
 from ultralytics.utils import DEFAULT_CFG_DICT
 
-from .rows import rows
+from ..version import __version__
+from .row_errors import rows
 
 SUFFIX = ".bundle"
 WEIGHTS, MODEL, ABOUT = "weights.safetensors", "model.yaml", "about.yaml"
@@ -44,8 +45,6 @@ def write(checkpoint: str | Path, folder: str | Path | None = None) -> Path:
             builds another model from the checkpoint's YAML.
     """
     from safetensors.torch import save_file
-
-    from .. import __version__
 
     file = Path(checkpoint)
     if not file.is_file():

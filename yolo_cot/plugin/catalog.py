@@ -6,11 +6,14 @@ Adding a block is its class and one row here.
 from __future__ import annotations
 
 import inspect
+import pkgutil
 from dataclasses import dataclass
+from importlib import import_module
 
 from torch import nn
 from ultralytics.nn.modules import C2f, C3k2, Classify, Conv
 
+from .. import nn as own
 from ..nn import (
     C3k2CoT,
     C3k2CoTBlock,
@@ -41,12 +44,12 @@ class Block:
         cls: the class; its name is the name in a YAML.
         counts_as: the stock class whose place it takes in Ultralytics' parser. None: the block keeps its input's
             channels, and its YAML row gives the arguments after `c1`.
-        brick: whether it is a part of a network, with a place of its own there, and no block to insert elsewhere.
+        network_part: whether it is a part of a network, with its place there, and no block to insert elsewhere.
     """
 
     cls: type[nn.Module]
     counts_as: type[nn.Module] | None = None
-    brick: bool = False
+    network_part: bool = False
 
     @property
     def name(self) -> str:
@@ -73,16 +76,31 @@ BLOCKS: dict[str, Block] = {
         Block(LocalSelfAttention),
         Block(Outlooker),
         Block(C3k2CoTBlock, counts_as=C3k2),
-        Block(CoTNetStem, counts_as=Conv, brick=True),
-        Block(CoTNetStage, counts_as=C2f, brick=True),
-        Block(PooledClassify, counts_as=Classify, brick=True),
-        Block(VOLOStem, counts_as=Conv, brick=True),
-        Block(VOLODownsample, counts_as=Conv, brick=True),
-        Block(VOLOPosition, brick=True),
-        Block(VOLOTransformer, brick=True),
-        Block(VOLOHead, counts_as=Classify, brick=True),
+        Block(CoTNetStem, counts_as=Conv, network_part=True),
+        Block(CoTNetStage, counts_as=C2f, network_part=True),
+        Block(PooledClassify, counts_as=Classify, network_part=True),
+        Block(VOLOStem, counts_as=Conv, network_part=True),
+        Block(VOLODownsample, counts_as=Conv, network_part=True),
+        Block(VOLOPosition, network_part=True),
+        Block(VOLOTransformer, network_part=True),
+        Block(VOLOHead, counts_as=Classify, network_part=True),
     )
 }
 
 # The blocks that can be inserted into any model; the others are parts of networks.
-INSERTABLE: dict[str, Block] = {name: block for name, block in BLOCKS.items() if not block.brick}
+INSERTABLE: dict[str, Block] = {name: block for name, block in BLOCKS.items() if not block.network_part}
+
+
+def stock_names() -> dict[str, str]:
+    """The stock name that each block counts as, for those that count as one."""
+    return {name: block.counts_as.__name__ for name, block in BLOCKS.items() if block.counts_as}
+
+
+def own_classes() -> list[type[nn.Module]]:
+    """Every module class that `yolo_cot.nn` defines: those that a pickled model of ours can refer to."""
+    found = []
+    for info in pkgutil.walk_packages(own.__path__, own.__name__ + "."):
+        for value in vars(import_module(info.name)).values():
+            if isinstance(value, type) and issubclass(value, nn.Module) and value.__module__ == info.name:
+                found.append(value)
+    return found

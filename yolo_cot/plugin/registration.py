@@ -12,11 +12,12 @@ from ultralytics import __version__ as ultralytics_version
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import Conv
 
+from ..version import __version__
 from .catalog import BLOCKS
 from .hooks import HOOKS
-from .hooks.errors import located
 from .parser import ParserMismatch, rewrite, self_check
-from .rows import RowError, names_ours, prepare, unknown_name
+from .row_errors import RowError, located, unknown_name
+from .rows import names_ours, prepare
 from .undo import Undo, replace
 
 SUPPORTED = ((8, 3, 200), (8, 5, 0))  # from, and below
@@ -95,14 +96,14 @@ def refusal() -> str:
         self_check(tasks.parse_model)
     except ParserMismatch as error:
         return (
-            f"yolo_cot {_own_version()} does not know the parser of Ultralytics {ultralytics_version}: {error}. "
+            f"yolo_cot {__version__} does not know the parser of Ultralytics {ultralytics_version}: {error}. "
             f"Install a release from {_text(SUPPORTED[0])} up to, not including, {_text(SUPPORTED[1])}, "
             f"or a newer yolo-cot."
         )
     if taken := [name for name in BLOCKS if hasattr(tasks, name)]:
         return (
             f"Ultralytics {ultralytics_version} already has a module named {taken[0]}: it is an edited copy, or newer "
-            f"than yolo_cot {_own_version()} knows. Use an unedited release."
+            f"than yolo_cot {__version__} knows. Use an unedited release."
         )
     return ""
 
@@ -156,7 +157,7 @@ def _outside() -> str:
     if SUPPORTED[0] <= found < SUPPORTED[1]:
         return ""
     return (
-        f"yolo_cot {_own_version()} works with Ultralytics from {_text(SUPPORTED[0])} up to, not including, "
+        f"yolo_cot {__version__} works with Ultralytics from {_text(SUPPORTED[0])} up to, not including, "
         f"{_text(SUPPORTED[1])}; found {ultralytics_version}. "
         f"Run: pip install 'ultralytics>={_text(SUPPORTED[0])},<{_text(SUPPORTED[1])}'."
     )
@@ -164,9 +165,3 @@ def _outside() -> str:
 
 def _text(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
-
-
-def _own_version() -> str:
-    from .. import __version__
-
-    return __version__

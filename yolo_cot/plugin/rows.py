@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterable
 from typing import Any
 
-from .catalog import BLOCKS, INSERTABLE, Block
+from .catalog import BLOCKS, Block
+from .row_errors import RowError, rows, where
 
 # A first argument this large is a channel count in the manner of older tutorials, not a kernel or a number of heads.
 _LOOKS_LIKE_CHANNELS = 64
@@ -21,15 +21,6 @@ _RANGES |= {"hidden": (1, 4096), "mlp_ratio": (1 / 16, 16), "size": (1, 256), "d
 _USUAL_HEADS = 8
 
 
-class RowError(ValueError):
-    """A row of a model YAML that cannot be built; the message names file and row."""
-
-
-def rows(model: dict[str, Any]) -> list[Any]:
-    """Return all rows of a model dictionary, backbone then head."""
-    return [*(model.get("backbone") or []), *(model.get("head") or [])]
-
-
 def names_ours(model: dict[str, Any]) -> bool:
     """Whether any row names a block of ours, be the row well formed or not."""
     return any(isinstance(row, (list, tuple)) and any(map(_is_ours, row)) for row in rows(model))
@@ -37,27 +28,6 @@ def names_ours(model: dict[str, Any]) -> bool:
 
 def _is_ours(name: Any) -> bool:
     return isinstance(name, str) and name in BLOCKS
-
-
-def where(model: dict[str, Any], index: int | None = None) -> str:
-    """File and row, as errors name them."""
-    file = model.get("yaml_file") or "model dictionary"
-    return str(file) if index is None else f"{file} row {index}"
-
-
-def unknown_name(model: dict[str, Any], known: Iterable[str]) -> RowError | None:
-    """Return the error for the first row whose module no one knows, with the nearest name; None if all are known."""
-    known = set(known)
-    for index, row in enumerate(rows(model)):
-        if not isinstance(row, (list, tuple)) or len(row) != 4:
-            continue
-        name = row[2]
-        if not isinstance(name, str) or name in known or name.startswith(("nn.", "torchvision.ops.")):
-            continue
-        near = difflib.get_close_matches(name, [*BLOCKS, *sorted(known)], n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return RowError(f"{where(model, index)} names '{name}'.{hint} Known blocks: {', '.join(INSERTABLE)}.")
-    return None
 
 
 def prepare(model: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,16 @@ def replace(owner: Any, name: str, make: Callable[[Callable], Callable]) -> Undo
     return lambda: setattr(owner, name, original)
 
 
+def together(*undos: Undo) -> Undo:
+    """One function for several: it calls them, the last one first."""
+
+    def undo() -> None:
+        for one in reversed(undos):
+            one()
+
+    return undo
+
+
 def imported(module: str, name: str) -> Any:
     """Import a module of Ultralytics that defines `name`; None while its import has not got that far.
 

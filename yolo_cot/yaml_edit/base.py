@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from ..plugin.catalog import stock_names
 from ..plugin.transfer import Layer, align, row_texts
-from .blocks import STOCK_NAMES
 from .files import stock_files
 from .graph import Row, rows_of, through
 
@@ -42,12 +42,12 @@ class Base:
 @lru_cache(maxsize=1)
 def _stock() -> list[tuple[Path, dict[str, Any], list[str]]]:
     models = [(path, yaml.safe_load(path.read_text(encoding="utf-8"))) for path in stock_files()]
-    return [(path, model, row_texts(model, STOCK_NAMES)) for path, model in models]
+    return [(path, model, row_texts(model, stock_names())) for path, model in models]
 
 
 def compare(model: dict[str, Any], path: Path, base: dict[str, Any]) -> Base:
     """Pair the rows of a model with those of a given base, by what they say."""
-    old, new = ([Layer(text) for text in row_texts(m, STOCK_NAMES)] for m in (base, model))
+    old, new = ([Layer(text) for text in row_texts(m, stock_names())] for m in (base, model))
     return Base(path, base, align(old, new))
 
 
@@ -56,7 +56,7 @@ def find_base(model: dict[str, Any]) -> Base | None:
 
     Rows put in must read one row each, so that what passes through them can be followed.
     """
-    texts, rows = row_texts(model, STOCK_NAMES), rows_of(model)
+    texts, rows = row_texts(model, stock_names()), rows_of(model)
     found = []
     for path, stock, stock_texts in _stock():
         if len(stock_texts) <= len(texts) and set(stock_texts) <= set(texts):

@@ -9,17 +9,14 @@ from typing import Any
 import yaml
 from ultralytics.utils.ops import make_divisible
 
-from ..plugin.catalog import BLOCKS, INSERTABLE, Block
+from ..plugin.catalog import BLOCKS, INSERTABLE, Block, stock_names
 from ..plugin.probe import Probed, module_names
 from ..plugin.rows import positional
 from .graph import Row
 
-# The stock name that each composite counts as.
-STOCK_NAMES = {name: block.counts_as.__name__ for name, block in BLOCKS.items() if block.counts_as}
-
 
 def block_named(name: str) -> Block:
-    """A block of ours by its YAML name; ValueError with the nearest name if there is none, or if it is a brick."""
+    """A block of ours by its YAML name; ValueError with the nearest name if there is none, or for a network's part."""
     known = f"Known blocks: {', '.join(INSERTABLE)}."
     if name in BLOCKS and name not in INSERTABLE:
         raise ValueError(f"{name} is a part of a network and has its place there; insert takes a block. {known}")
@@ -133,7 +130,7 @@ def swapped_args(
     given = _written([dict(arguments)])[1:-1] if arguments else ""
     block = BLOCKS[name]
     if block.counts_as is not None:
-        if STOCK_NAMES.get(row.module, row.module) != block.counts_as.__name__:
+        if stock_names().get(row.module, row.module) != block.counts_as.__name__:
             raise ValueError(
                 f"{name} takes the place of {block.counts_as.__name__}; {row} is another module, with other arguments. "
                 "Insert a block behind it instead: block= and at=."

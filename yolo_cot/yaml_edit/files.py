@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ultralytics.nn.tasks import guess_model_scale
 from ultralytics.utils import ROOT
 
 from ..paths import configs
+from ..plugin.naming import scale_letter
 
 STOCK = ROOT / "cfg" / "models"
 
@@ -34,7 +34,7 @@ def find_model(name: str | Path) -> tuple[Path, str]:
     path = Path(str(name).strip())
     if path.suffix not in (".yaml", ".yml"):
         path = path.with_name(path.name + ".yaml")
-    scale = guess_model_scale(path)
+    scale = scale_letter(path)
     plain = path.with_name(re.sub(r"(\d)[nsmlx](?=[-.])", r"\1", path.name, count=1))
     for candidate in (path, plain):
         if candidate.is_file():

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from ultralytics.nn.tasks import DetectionModel, guess_model_scale
+from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.torch_utils import get_num_params
 
 from ...plugin.catalog import BLOCKS
+from ...plugin.naming import scale_letter
 from ...plugin.rows import positional
 from .runs import Entry, sha256
 
@@ -77,7 +78,7 @@ def controls(models: list[Model], classes: int | None) -> list[Model]:
 
 def same(a: Model, b: Model) -> bool:
     """Whether two YAMLs say the same, comments aside, at the scales that their names ask for."""
-    return a.values == b.values and guess_model_scale(a.label) == guess_model_scale(b.label)
+    return a.values == b.values and scale_letter(a.label) == scale_letter(b.label)
 
 
 def blocks_in(values: dict[str, Any]) -> list[str]:
@@ -102,7 +103,7 @@ def convolution(model: Model) -> Model | None:
         block = BLOCKS.get(row[2])
         if block is None or row[2] == CONTROL:
             continue
-        if block.brick:
+        if block.network_part:
             return None
         if block.counts_as is not None:
             stock = block.counts_as.__name__
@@ -147,7 +148,7 @@ def widened(base: Model, model: Model, classes: int | None) -> Model | None:
 
 def parameters(model: Model, classes: int | None) -> int:
     """Parameters of the model for so many classes."""
-    values = {**model.values, "scale": guess_model_scale(model.label)}
+    values = {**model.values, "scale": scale_letter(model.label)}
     if classes is not None:
         values["nc"] = classes
     return int(get_num_params(DetectionModel(values, verbose=False)))
@@ -159,7 +160,7 @@ def scale_of(model: Model) -> tuple[float, float]:
     if not values.get("scales"):
         channels = [row[3][0] for row in rows(values) if row[3] and isinstance(row[3][0], int)]
         return float(values.get("width_multiple", 1.0)), float(max(channels))
-    _, width, most = values["scales"][guess_model_scale(model.label) or next(iter(values["scales"]))]
+    _, width, most = values["scales"][scale_letter(model.label) or next(iter(values["scales"]))]
     return float(width), float(most)
 
 
@@ -167,7 +168,7 @@ def with_width(base: Model, width: float) -> Model:
     """The base at another width multiple."""
     values = base.values
     if values.get("scales"):
-        values["scales"][guess_model_scale(base.label) or next(iter(values["scales"]))][1] = width
+        values["scales"][scale_letter(base.label) or next(iter(values["scales"]))][1] = width
     else:
         values["width_multiple"] = width
     # No letter may follow the digits of the name: Ultralytics would take it for a scale.

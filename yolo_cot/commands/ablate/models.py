@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from ultralytics.nn.tasks import guess_model_task
 from ultralytics.utils import ROOT
 
 from ...paths import data_dir
+from ...plugin.naming import task_of
 from ...yaml_edit.files import find_model
 from .controls import Model, controls, model_of, parameters
 
@@ -35,7 +35,7 @@ def models_of(names: Sequence[str], data: str, controlled: bool) -> list[Model]:
     if twice := next((label for label in labels if labels.count(label) > 1), None):
         raise ValueError(f"two models are called {twice}; every model needs a file name of its own. Rename one file.")
     for model in models:
-        task = guess_model_task({**model.values, "scale": ""})
+        task = task_of({**model.values, "scale": ""})
         if task != "detect":
             raise ValueError(f"yolo-cot ablate compares detectors; {model.label} is a model for the task '{task}'.")
         parameters(model, classes)

@@ -9,30 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..undo import Undo
-from .bundles import bundles
-from .checkpoints import damaged_files, safe_globals
-from .errors import building
-from .fuse import flops, fusing
+from .bundles import patch_bundle_loading
+from .command_line import command_children
+from .config_yaml import config_lookup
+from .damaged import damaged_files
+from .data_yaml import data_lookup
+from .ddp import ddp_children
+from .flop_count import flops
+from .fuse import patch_fuse
 from .gate_curves import gate_log
 from .gate_optimizer import gate_group, gate_lr_argument
-from .processes import command_children, ddp_children
-from .weights import install as loading
-from .yaml_lookup import config_lookup, data_lookup, task_of_heads
+from .head_task import task_of_heads
+from .model_init import patch_model_init
+from .safe_load import safe_globals
+from .weights import load_weights
 
 HOOKS: tuple[Callable[[], Undo | None], ...] = (
     config_lookup,
     data_lookup,
     task_of_heads,
-    building,
-    loading,
-    fusing,
+    patch_model_init,
+    load_weights,
+    patch_fuse,
     flops,
     ddp_children,
     command_children,
     safe_globals,
     damaged_files,
-    bundles,
     gate_lr_argument,
     gate_group,
+    patch_bundle_loading,
     gate_log,
 )

@@ -1,4 +1,4 @@
-"""Let `YOLO("best.bundle")`, and `model=best.bundle` on the command line, open a bundle."""
+"""Opening bundles."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from ..bundle import SUFFIX, read
 from ..undo import Undo, imported, replace
 
 
-def bundles() -> Undo | None:
-    """Wrap `Model._load`; None while Ultralytics is still importing that class, to be tried again then."""
+def patch_bundle_loading() -> Undo | None:
+    """Let `YOLO("best.bundle")`, and `model=best.bundle` on the command line, open a bundle.
+
+    None while Ultralytics is still importing its class `Model`, to be tried again then.
+    """
     owner = imported("ultralytics.engine.model", "Model")
     return replace(owner.Model, "_load", _opening) if owner else None
 

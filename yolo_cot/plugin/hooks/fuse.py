@@ -1,4 +1,4 @@
-"""What Ultralytics does with a finished model: fold it, and count its operations."""
+"""What Ultralytics does with a finished model: fold it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from ultralytics.nn import tasks
 
 from ...nn.gate import GatedBlock
 from ..undo import Undo, replace
-from .checkpoints import own_classes
 
 
-def fusing() -> Undo:
+def patch_fuse() -> Undo:
     """Fold our blocks after Ultralytics has folded batch norm, and print the summary of the result."""
 
     def make(fuse: Callable) -> Callable:
@@ -36,23 +35,3 @@ def fusing() -> Undo:
         return fuse_all
 
     return replace(tasks.BaseModel, "fuse", make)
-
-
-def flops() -> Undo:
-    """Tell Ultralytics' FLOP counter what our operations compute; without it they count as 0."""
-    try:
-        from thop.profile import register_hooks
-    except ImportError:  # Ultralytics works without it, and then reports no FLOPs at all
-        return lambda: None
-
-    def count(module, inputs, output):
-        module.total_ops += module.macs(inputs, output)
-
-    counted = [cls for cls in own_classes() if hasattr(cls, "macs")]
-    register_hooks.update(dict.fromkeys(counted, count))
-
-    def undo() -> None:
-        for cls in counted:
-            register_hooks.pop(cls, None)
-
-    return undo

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ultralytics.nn.tasks import guess_model_scale
 from ultralytics.utils import ROOT as ULTRALYTICS
 
 from ...paths import config_dir
+from ...plugin.naming import scale_letter
 from .fault import Fault
 
 LETTERS = "nsmlx"
@@ -28,7 +28,7 @@ def check_name(path: Path, model: Any) -> list[Fault]:
     scales = model.get("scales") if isinstance(model, dict) else None
     if not isinstance(scales, dict) or not scales:
         return []
-    letter = guess_model_scale(path)
+    letter = scale_letter(path)
     family = re.match(r"yolo(e-)?v?\d+", path.stem)
     good = f"{family[0]}-{path.stem[family.end() :].strip('-_') or 'mine'}.yaml" if family else ""
     if letter and (letter not in scales or len(scales) > 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from .transfer import Layer, homes
+from .align import Layer, homes
 
 
 @dataclass

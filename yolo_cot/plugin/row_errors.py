@@ -1,0 +1,65 @@
+"""Errors of a model YAML, with file and row in front."""
+
+from __future__ import annotations
+
+import difflib
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .catalog import BLOCKS, INSERTABLE
+
+# The frame in which each of Ultralytics' loops over the rows stands, and how the row's number is read from it.
+_ROW_IN: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "parse_model": lambda names: names.get("i") if "layers" in names else None,
+    "_predict_once": lambda names: getattr(names.get("m"), "i", None),
+}
+
+
+class RowError(ValueError):
+    """A row of a model YAML that cannot be built; the message names file and row."""
+
+
+def rows(model: dict[str, Any]) -> list[Any]:
+    """Return all rows of a model dictionary, backbone then head."""
+    return [*(model.get("backbone") or []), *(model.get("head") or [])]
+
+
+def where(model: dict[str, Any], index: int | None = None) -> str:
+    """File and row, as errors name them."""
+    file = model.get("yaml_file") or "model dictionary"
+    return str(file) if index is None else f"{file} row {index}"
+
+
+def located(model: dict[str, Any], error: Exception) -> RowError:
+    """The error of a row, with file and row in front.
+
+    Args:
+        model: the model dictionary.
+        error: what was raised while the model was parsed or run; its traceback holds the row.
+    """
+    row = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        read = _ROW_IN.get(frame.f_code.co_name)
+        row = row if read is None or read(frame.f_locals) is None else read(frame.f_locals)
+    every = rows(model)
+    named = isinstance(row, int) and row < len(every) and isinstance(every[row], (list, tuple)) and len(every[row]) > 2
+    name = f" ({every[row][2]})" if isinstance(row, int) and named else ""
+    plain = isinstance(error, (ValueError, TypeError)) and str(error)
+    reason = str(error) if plain else f"{type(error).__name__}: {error}"
+    return RowError(f"{where(model, row if isinstance(row, int) else None)}{name}: {reason}")
+
+
+def unknown_name(model: dict[str, Any], known: Iterable[str]) -> RowError | None:
+    """Return the error for the first row whose module no one knows, with the nearest name; None if all are known."""
+    known = set(known)
+    for index, row in enumerate(rows(model)):
+        if not isinstance(row, (list, tuple)) or len(row) != 4:
+            continue
+        name = row[2]
+        if not isinstance(name, str) or name in known or name.startswith(("nn.", "torchvision.ops.")):
+            continue
+        near = difflib.get_close_matches(name, [*BLOCKS, *sorted(known)], n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        return RowError(f"{where(model, index)} names '{name}'.{hint} Known blocks: {', '.join(INSERTABLE)}.")
+    return None
