@@ -161,7 +161,7 @@ def test_in_a_training_gates_have_no_ramp_and_follow_the_schedule(name, tmp_path
     assert rates[0][2] < base / 2  # the warm-up of Ultralytics is at work
     for epoch, gate, weight in rates:
         assert gate == pytest.approx(TIMES * base * yolo.trainer.lf(epoch))
-        if epoch == 2:
+        if epoch == 2 and hasattr(BaseTrainer, "_get_warmup_iterations"):  # before, a warm-up lasted 100 steps at least
             assert gate == pytest.approx(TIMES * weight)
     columns, *_, last = (tmp_path / "runs" / "t" / "results.csv").read_text().splitlines()
     index = columns.split(",").index(f"lr/pg{len(yolo.trainer.optimizer.param_groups) - 1}")

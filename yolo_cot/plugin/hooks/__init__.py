@@ -17,7 +17,7 @@ from .data_yaml import data_lookup
 from .ddp import ddp_children
 from .flop_count import flops
 from .fuse import patch_fuse
-from .gate_curves import gate_log
+from .gate_callbacks import gate_log
 from .gate_optimizer import gate_group, gate_lr_argument
 from .head_task import task_of_heads
 from .model_init import patch_model_init

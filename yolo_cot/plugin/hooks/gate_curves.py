@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ultralytics.utils import plt_settings
 
-from ..undo import Undo, imported, replace
 from .gates import gate_means, gates
 
 FILE, PLOT = "gates.csv", "gates.png"
@@ -85,25 +83,3 @@ def draw(file: Path, picture: Path) -> None:
     axes[0].legend(fontsize=8)
     figure.savefig(picture, dpi=150)
     plt.close(figure)
-
-
-def gate_log() -> Undo | None:
-    """Give every trainer the two callbacks, where Ultralytics gives it those of its integrations.
-
-    It does so in the process that writes the results alone, also under multi-GPU training.
-    """
-
-    def make(add: Callable) -> Callable:
-        def add_with_gates(instance):
-            from ultralytics.engine.trainer import BaseTrainer
-
-            add(instance)
-            if isinstance(instance, BaseTrainer):
-                for event, callback in (("on_train_epoch_end", write_row), ("on_train_end", plot)):
-                    if callback not in instance.callbacks[event]:
-                        instance.callbacks[event].append(callback)
-
-        return add_with_gates
-
-    owner = imported("ultralytics.utils.callbacks", "add_integration_callbacks")
-    return replace(owner, "add_integration_callbacks", make) if owner else None
