@@ -16,9 +16,10 @@ from yolo_cot.commands.show import main
 from yolo_cot.commands.show.graph_picture import arrows, columns_of
 from yolo_cot.commands.show.row_sizes import row_sizes
 from yolo_cot.plugin.build import build
-from yolo_cot.yaml_edit import insert
-from yolo_cot.yaml_edit.files import find_model, stock_files
+from yolo_cot.plugin.stock import stock_files
+from yolo_cot.yaml_edit.files import find_model
 from yolo_cot.yaml_edit.graph import rows_of
+from yolo_cot.yaml_edit.insert import insert
 
 
 def config(name: str) -> dict:

@@ -9,7 +9,7 @@ from tests.commands.verbs import call
 from tests.processes import YOLO_COT, python
 from yolo_cot.commands import insert as insert_verb
 from yolo_cot.commands import lint as lint_verb
-from yolo_cot.yaml_edit import insert
+from yolo_cot.yaml_edit.insert import insert
 
 
 def test_insert_writes_the_file_that_lint_finds_clean(tmp_path):

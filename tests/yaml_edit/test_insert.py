@@ -14,9 +14,10 @@ from tests.yaml_edit.tracing import contracted, trace
 from yolo_cot.plugin.build import build
 from yolo_cot.plugin.catalog import INSERTABLE
 from yolo_cot.plugin.probe import probe
-from yolo_cot.yaml_edit import insert
-from yolo_cot.yaml_edit.files import find_model, stock_files
+from yolo_cot.plugin.stock import stock_files
+from yolo_cot.yaml_edit.files import find_model
 from yolo_cot.yaml_edit.graph import rows_of
+from yolo_cot.yaml_edit.insert import insert
 from yolo_cot.yaml_edit.lint import lint_model
 from yolo_cot.yaml_edit.places import levels
 

@@ -6,12 +6,13 @@ import pytest
 import yaml
 
 from yolo_cot.paths import configs
-from yolo_cot.yaml_edit import insert, lint
+from yolo_cot.plugin.stock import ROOT, stock_files
 from yolo_cot.yaml_edit.base import find_base
-from yolo_cot.yaml_edit.files import STOCK, stock_files
+from yolo_cot.yaml_edit.insert import insert
+from yolo_cot.yaml_edit.lint import lint
 
 HEAD = "[[16, 19, 22], 1, Detect, [nc]]"
-STOCK_TEXT = (STOCK / "11" / "yolo11.yaml").read_text(encoding="utf-8")
+STOCK_TEXT = (ROOT / "cfg" / "models" / "11" / "yolo11.yaml").read_text(encoding="utf-8")
 ATTENTION = "  - [-1, 1, CoTAttention, []]\n"
 
 

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from yolo_cot.plugin.probe import probe
-from yolo_cot.yaml_edit.files import find_model, stock_files
+from yolo_cot.plugin.stock import stock_files
+from yolo_cot.yaml_edit.files import find_model
 from yolo_cot.yaml_edit.graph import rows_of
 from yolo_cot.yaml_edit.places import levels, resolve
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from yolo_cot.yaml_edit.files import stock_files
+from yolo_cot.plugin.stock import stock_files
 from yolo_cot.yaml_edit.graph import rows_of
 from yolo_cot.yaml_edit.insert import insert
 from yolo_cot.yaml_edit.text import ModelText

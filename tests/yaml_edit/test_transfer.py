@@ -15,8 +15,8 @@ from ultralytics.utils import LOGGER
 from yolo_cot.plugin.build import build
 from yolo_cot.plugin.hooks import load_weights
 from yolo_cot.plugin.transfer import Layer, align
-from yolo_cot.yaml_edit import insert
 from yolo_cot.yaml_edit.files import find_model
+from yolo_cot.yaml_edit.insert import insert
 
 SIX = "P3,P4,P5,neck.P3,neck.P4,neck.P5"
 GATED = {"gate": 0.0}

@@ -11,6 +11,7 @@ from ultralytics.nn import tasks
 from ultralytics.utils import LOGGER
 
 from .probe import class_state
+from .row_errors import rows
 
 # Heads whose models are of a class of their own; all others go by the task that Ultralytics guesses.
 _BY_HEAD = {
@@ -46,7 +47,7 @@ def build(config: dict[str, Any], scale: str = "", name: str = "") -> nn.Module:
     config["scale"] = scale or next(iter(config.get("scales") or [""]))
     if name:
         config["yaml_file"] = name
-    for row in [*config["backbone"], *config["head"]]:
+    for row in rows(config):
         if row[2] == "TorchVision":
             row[3][2:3] = [None]  # "DEFAULT" would download weights
     head = config["head"][-1][2]

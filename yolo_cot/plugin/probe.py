@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import C2fAttn, Conv, ImagePoolingAttn
 
+from .row_errors import rows
+
 IMAGE = -1
 
 
@@ -108,7 +110,7 @@ def probe(
     settings["scale"] = scale or next(iter(settings.get("scales") or [""]))
     image = Probed(output=torch.empty(1, ch, imgsz, imgsz, device="meta"), imgsz=imgsz)
     done: list[Probed] = []
-    for i, row in enumerate([*model["backbone"], *model["head"]]):
+    for i, row in enumerate(rows(model)):
         read = row[0] if isinstance(row[0], list) else [row[0]]
         inputs = []
         for f in read:

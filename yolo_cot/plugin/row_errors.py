@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .catalog import BLOCKS, INSERTABLE
@@ -20,7 +20,7 @@ class RowError(ValueError):
     """A row of a model YAML that cannot be built; the message names file and row."""
 
 
-def rows(model: dict[str, Any]) -> list[Any]:
+def rows(model: Mapping[str, Any]) -> list[Any]:
     """Return all rows of a model dictionary, backbone then head."""
     return [*(model.get("backbone") or []), *(model.get("head") or [])]
 

@@ -1,6 +1,1 @@
-"""Work on model YAMLs and state dicts: insert blocks, find faults, say where things are."""
-
-from .insert import insert
-from .lint import lint
-
-__all__ = ["insert", "lint"]
+"""Work on model YAMLs as text: insert blocks, find faults, say which stock model one was made from."""

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from ..plugin.catalog import stock_names
+from ..plugin.stock import stock_files
 from ..plugin.transfer import Layer, align, row_texts
-from .files import stock_files
 from .graph import Row, rows_of, through
 
 
@@ -42,7 +42,7 @@ class Base:
 @lru_cache(maxsize=1)
 def _stock() -> list[tuple[Path, dict[str, Any], list[str]]]:
     models = [(path, yaml.safe_load(path.read_text(encoding="utf-8"))) for path in stock_files()]
-    return [(path, model, row_texts(model, stock_names())) for path, model in models]
+    return [(path, model, row_texts(model, {})) for path, model in models]
 
 
 def compare(model: dict[str, Any], path: Path, base: dict[str, Any]) -> Base:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from ultralytics.utils import ROOT
-
 from ..paths import configs
-from ..plugin.naming import scale_letter
-
-STOCK = ROOT / "cfg" / "models"
-
-
-def stock_files() -> list[Path]:
-    """Every model YAML of the installed Ultralytics, sorted."""
-    return sorted(STOCK.rglob("*.yaml"))
+from ..plugin.naming import scale_letter, unscaled
+from ..plugin.stock import stock_files
 
 
 def find_model(name: str | Path) -> tuple[Path, str]:
@@ -35,13 +26,13 @@ def find_model(name: str | Path) -> tuple[Path, str]:
     if path.suffix not in (".yaml", ".yml"):
         path = path.with_name(path.name + ".yaml")
     scale = scale_letter(path)
-    plain = path.with_name(re.sub(r"(\d)[nsmlx](?=[-.])", r"\1", path.name, count=1))
-    for candidate in (path, plain):
+    candidates = (path, unscaled(path))
+    for candidate in candidates:
         if candidate.is_file():
             return candidate, scale
     if path.parent == Path("."):
         shipped = {file.name: file for file in [*stock_files(), *configs()]}
-        for candidate in (path, plain):
+        for candidate in candidates:
             if candidate.name in shipped:
                 return shipped[candidate.name], scale
     raise FileNotFoundError(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from ultralytics.nn import tasks
 
 from ...paths import config_dir
+from ..naming import unscaled
 from ..undo import Undo, replace
 
 
@@ -19,10 +19,9 @@ def config_lookup() -> Undo:
         def find(file, *args, **kwargs):
             path = Path(str(file))
             if not path.exists():
-                # Ultralytics takes the scale's letter out of the whole path; only the name should lose it.
-                unscaled = path.with_name(re.sub(r"(\d+)[nslmx](?=\D|$)", r"\1", path.name, count=1))
-                for candidate in (unscaled, config_dir() / path.name, config_dir() / unscaled.name):
-                    if candidate.is_file() and (path.parent == Path() or candidate == unscaled):
+                plain = unscaled(path)
+                for candidate in (plain, config_dir() / path.name, config_dir() / plain.name):
+                    if candidate.is_file() and (path.parent == Path() or candidate == plain):
                         return str(candidate)
             return check_yaml(file, *args, **kwargs)
 

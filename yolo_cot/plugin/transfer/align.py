@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import nn
 
+from ..row_errors import rows
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -39,8 +41,7 @@ def layers_of(model: nn.Sequential, config: Mapping[str, Any], stock: Mapping[st
         stock: as `row_texts` takes it.
     """
     found = []
-    rows = [*config["backbone"], *config["head"]]
-    for module, row, text in zip(model, rows, row_texts(config, stock)):
+    for module, row, text in zip(model, rows(config), row_texts(config, stock)):
         modules = dict(module.named_modules())
         shapes, owners = {}, {}
         for name, tensor in module.state_dict().items():
@@ -110,7 +111,7 @@ def row_texts(model: Mapping[str, Any], stock: Mapping[str, str]) -> list[str]:
             (a mapping at the end) are left out.
     """
     texts = []
-    for _, repeats, name, args in [*model["backbone"], *model["head"]]:
+    for _, repeats, name, args in rows(model):
         if name in stock:
             name, args = stock[name], [a for a in args if not isinstance(a, dict)]
         texts.append(f"{repeats} {name} {args}")

@@ -11,11 +11,12 @@ import yaml
 from ...plugin.probe import probe
 from ..base import find_base
 from ..blocks import passes_on
+from ..fault import Fault
 from ..files import find_model
+from ..form import check_forms, check_scales, check_sources
 from ..graph import rows_of
-from .fault import Fault
-from .file import check_name, check_scales
-from .rows import check_builds, check_forms, check_sources
+from .file import check_name
+from .rows import check_builds
 from .wiring import check_concats, check_heads, check_unmoved, check_unread
 
 

@@ -1,4 +1,4 @@
-"""What Ultralytics makes of a model YAML's file name and of its scales."""
+"""What Ultralytics makes of a model YAML's file name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ultralytics.utils import ROOT as ULTRALYTICS
-
 from ...paths import config_dir
 from ...plugin.naming import scale_letter
-from .fault import Fault
+from ...plugin.stock import ROOT as ULTRALYTICS
+from ..fault import Fault
 
 LETTERS = "nsmlx"
 
@@ -82,19 +81,3 @@ def class_note(path: Path, model: Any) -> str:
                 f"Ultralytics builds a model with {head} only from a file whose name holds {part!r}; got {path.name}."
             )
     return ""
-
-
-def check_scales(model: dict[str, Any]) -> list[Fault]:
-    """Scales that are not {letter: [depth, width, largest channel count]}."""
-    scales = model.get("scales")
-    if scales is None:
-        return []
-    right = isinstance(scales, dict) and all(
-        isinstance(s, list) and len(s) == 3 and all(isinstance(x, (int, float)) and x > 0 for x in s)
-        for s in scales.values()
-    )
-    if right and scales:
-        return []
-    return [
-        Fault(-1, f"scales must be {{letter: [depth, width, max_channels]}}; got {scales!r}.", "Write three numbers.")
-    ]

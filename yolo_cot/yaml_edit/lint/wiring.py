@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from ...plugin.probe import Probed, is_head
 from ..base import Base, unmoved
+from ..fault import Fault
 from ..graph import Row, readers
-from .fault import Fault
 
 RAW = ("Concat", "nn.Upsample")
 
