@@ -1,7 +1,7 @@
 """Run the version contract against many releases of Ultralytics, side by side, and print a table.
 
-    python tests/matrix.py                       the releases that the declared range rests on
-    python tests/matrix.py 8.3.200 8.4.0         these releases
+    python tests/matrix.py                       the releases that the tested range rests on, and the newest
+    python tests/matrix.py 8.3.200 newest        these releases
     python tests/matrix.py --full 8.4.0          and, for 8.4.0, training, predict, ONNX export, tuning and two ranks
     python tests/matrix.py --wheels folder       keep the downloaded wheels there, and take those that are there
 
@@ -26,10 +26,25 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 _OLDER = ["8.3.200", "8.3.210", "8.3.220", "8.3.230", "8.3.240", "8.3.253"]
 _NEWER = ["8.4.0", "8.4.10", "8.4.25", "8.4.50", "8.4.75", "8.4.100", "8.4.125", "8.4.150", "8.4.175", "8.4.190"]
-RELEASES = [*_OLDER, *_NEWER]
+NEWEST = "newest"
+RELEASES = [*_OLDER, *_NEWER, NEWEST]
 # Releases before this one do not pass dynamo=False, so from torch 2.9 on they cannot export, whatever the model.
 EXPORTS_FROM = (8, 3, 220)
-FULL = ("8.3.220", "8.4.100", "8.4.190")
+FULL = ("8.3.220", "8.4.100", "8.4.190", NEWEST)
+
+
+def download(wanted: str, wheels: Path) -> Path:
+    """Download the wheel of a requirement; returns its file. Without a version it is that of the newest release."""
+    with tempfile.TemporaryDirectory(dir=wheels) as folder:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, wanted]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        (file,) = Path(folder).glob("*.whl")
+        return file.replace(wheels / file.name)
+
+
+def newest(wheels: Path) -> str:
+    """The number of the newest release; its wheel is there afterwards."""
+    return download("ultralytics", wheels).name.split("-")[1]
 
 
 def unpack(release: str, wheels: Path, folder: Path) -> Path:
@@ -37,12 +52,8 @@ def unpack(release: str, wheels: Path, folder: Path) -> Path:
     target = folder / release
     for wanted in (f"ultralytics=={release}", "cloudpickle==3.1.2"):
         name, version = wanted.split("==")
-        found = list(wheels.glob(f"{name}-{version}-*.whl"))
-        if not found:
-            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(wheels), wanted]
-            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-            found = list(wheels.glob(f"{name}-{version}-*.whl"))
-        with zipfile.ZipFile(found[0]) as archive:
+        found = next(wheels.glob(f"{name}-{version}-*.whl"), None) or download(wanted, wheels)
+        with zipfile.ZipFile(found) as archive:
             archive.extractall(target)
     return target
 
@@ -80,8 +91,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         wheels = options.wheels or Path(folder) / "wheels"
         wheels.mkdir(parents=True, exist_ok=True)
-        for release in options.releases:
-            full = release in options.full
+        last_release = newest(wheels) if NEWEST in options.releases else ""
+        named = [last_release if release == NEWEST else release for release in options.releases]
+        whole = {last_release if release == NEWEST else release for release in options.full}
+        for release in dict.fromkeys(named):
+            full = release in whole
             held, output, seconds = contract(unpack(release, wheels, Path(folder) / "unpacked"), full)
             used = f"ultralytics {release}," in output
             failed += not (held and used)

@@ -8,9 +8,18 @@ from .version import __version__
 
 __all__ = ["__version__", "install", "uninstall"]
 
+
+def _is_own_command() -> bool:
+    """Whether this process is `yolo-cot` or `python -m yolo_cot`; of any other, a refusal is the importer's to hear."""
+    if _sys.argv[0] != "-m":
+        return _Path(_sys.argv[0]).name in {"yolo-cot", "yolo-cot.exe"}
+    # While Python looks for the module of -m, its name has no place in `argv` yet.
+    return not {"yolo_cot", "-myolo_cot"}.isdisjoint(_sys.orig_argv[-len(_sys.argv) :][:1])
+
+
 try:
     install()
 except ImportError:
-    # Our own command starts all the same: `yolo-cot checks` tells what is wrong, every other verb raises this again.
-    if _Path(_sys.argv[0]).stem != "yolo-cot" and _sys.argv[0] != "-m":
+    # The command starts all the same: `yolo-cot checks` tells what is wrong, every other verb raises this again.
+    if not _is_own_command():
         raise

@@ -77,7 +77,8 @@ def test_an_enabled_python_that_never_imports_ultralytics_starts_as_before(own):
 def test_the_line_does_nothing_once_the_package_is_gone(own, tmp_path):
     from yolo_cot.plugin.startup.line import line
 
-    gone = line().replace("startup.py", "no-such-startup.py")
+    gone = line().replace("finder.py", "no-such-finder.py")
+    assert gone != line()
     assert run(own, f"{gone}\nimport sys; print(len(sys.meta_path))") == run(
         own, "import sys; print(len(sys.meta_path))"
     )
@@ -86,9 +87,11 @@ def test_the_line_does_nothing_once_the_package_is_gone(own, tmp_path):
 def test_an_enabled_python_with_a_refused_ultralytics_says_so_and_stock_models_work():
     from yolo_cot.plugin.startup.line import line
 
-    code = f"{line()}\nimport ultralytics\nultralytics.__version__ = '8.5.1'\nfrom ultralytics import YOLO\n"
+    # `inspect` shows our check another text than the one that Ultralytics runs.
+    edit = "import inspect\nreal = inspect.getsourcelines\ninspect.getsourcelines = lambda f: (['def f(): pass'], 1)\n"
+    code = f"{edit}{line()}\nfrom ultralytics import YOLO\n"
     done = python(code + "assert len(YOLO('yolo11n.yaml').model.model) == 24\n")
-    assert "yolo_cot is enabled here and could not register its blocks: yolo_cot 0.1.0 works with" in done.stderr
+    assert "yolo_cot is enabled here and could not register its blocks: yolo_cot 0.1.0 does not know" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_the_line_registers_everything_whatever_is_imported_first(first):
 
 def test_an_environment_that_cannot_be_written_is_told(monkeypatch, tmp_path):
     from yolo_cot.commands import disable, enable
-    from yolo_cot.plugin.startup.finder import line as place
+    from yolo_cot.plugin.startup import line as place
 
     monkeypatch.setattr(place, "line_file", lambda: tmp_path / "no" / "such" / "folder" / "x.pth")
     with pytest.raises(ValueError, match=r"yolo-cot enable writes one line into .*x\.pth, which failed"):

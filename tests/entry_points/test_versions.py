@@ -1,7 +1,8 @@
-"""Which Ultralytics is worked with: the contract holds for the installed one; others are refused in one sentence."""
+"""Which Ultralytics is worked with: the contract holds for the installed one; of others the self-check decides."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -38,32 +39,89 @@ def test_the_installed_ultralytics_keeps_the_contract():
     assert done.stdout.count("\nok ") >= 12
 
 
-@pytest.mark.parametrize("version", ["8.3.199", "8.5.0", "9.0.1", "8.5.0.dev1", "8.2.999"])
-def test_an_ultralytics_outside_the_range_is_refused_with_both_versions(version):
+# The parser of the installed release, changed so that the rewrite no longer fits it.
+EDITED_PARSER = """
+import inspect, tempfile
+from ultralytics.nn import tasks
+text = inspect.getsource(tasks.parse_model).replace("m is C3k2", "m.__name__ == 'C3k2'")
+file = tempfile.NamedTemporaryFile("w", suffix=".py", delete=False)
+file.write(text)
+file.close()
+exec(compile(text, file.name, "exec"), vars(tasks))
+"""
+
+
+@pytest.mark.parametrize("version", ["8.3.199", "8.5.0", "9.0.1", "8.5.0.dev1"])
+def test_outside_the_tested_range_the_self_check_decides_with_one_warning(version):
     done = python(REFUSED.format(edit=f"ultralytics.__version__ = {version!r}") + STOCK)
-    assert "refused: yolo_cot 0.1.0 works with Ultralytics from 8.3.200 up to, not including, 8.5.0" in done.stdout
-    assert f"found {version}. Run: pip install 'ultralytics>=8.3.200,<8.5.0'" in done.stdout
+    assert "refused" not in done.stdout
+    said = done.stdout + done.stderr
+    assert said.count("yolo_cot 0.1.0 is tested with Ultralytics from 8.3.200 up to, not including, 8.5.0;") == 1
+    assert f"found {version}, whose parser passes the self-check" in said
     assert "stock works" in done.stdout
+
+
+def test_outside_the_tested_range_a_parser_that_fails_the_self_check_is_refused():
+    done = python(REFUSED.format(edit=f"{EDITED_PARSER}\nultralytics.__version__ = '8.6.0'") + STOCK)
+    assert "refused: yolo_cot 0.1.0 does not know the parser of Ultralytics 8.6.0: " in done.stdout
+    assert "Install a release that it is tested with, from 8.3.200 up to, not including, 8.5.0" in done.stdout
+    assert "is tested with Ultralytics" not in done.stdout + done.stderr
+    assert "stock works" in done.stdout
+
+
+def test_the_metadata_has_no_upper_bound():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert '"ultralytics>=8.3.200"' in text
 
 
 @pytest.mark.parametrize("version", ["8.3.200", "8.4.190rc1", "8.4.999"])
-def test_an_ultralytics_inside_the_range_is_not_refused_for_its_number(version):
-    assert "refused" not in python(REFUSED.format(edit=f"ultralytics.__version__ = {version!r}")).stdout
+def test_inside_the_tested_range_nothing_is_said_of_the_version(version):
+    done = python(REFUSED.format(edit=f"ultralytics.__version__ = {version!r}"))
+    assert "refused" not in done.stdout
+    assert "is tested with" not in done.stdout + done.stderr
 
 
-def test_a_parser_that_fails_the_self_check_is_refused_and_stock_models_work(tmp_path):
-    edit = f"""
-import inspect
-from ultralytics.nn import tasks
-text = inspect.getsource(tasks.parse_model).replace("m is C3k2", "m.__name__ == 'C3k2'")
-open({str(tmp_path / "edited.py")!r}, "w").write(text)
-exec(compile(text, {str(tmp_path / "edited.py")!r}, "exec"), vars(tasks))
-ultralytics.__version__ = "8.4.77"
-"""
-    done = python(REFUSED.format(edit=edit) + STOCK)
+def test_a_parser_that_fails_the_self_check_is_refused_and_stock_models_work():
+    done = python(REFUSED.format(edit=f"{EDITED_PARSER}\nultralytics.__version__ = '8.4.77'") + STOCK)
     assert "refused: yolo_cot 0.1.0 does not know the parser of Ultralytics 8.4.77: " in done.stdout
     assert "got the detection head of YOLOv8" in done.stdout
     assert "stock works" in done.stdout
+
+
+@pytest.fixture
+def refused_everywhere(tmp_path):
+    """Variables with which every Python finds a parser that is refused, and a package of the user's to run."""
+    (tmp_path / "sitecustomize.py").write_text(EDITED_PARSER)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").write_text("import yolo_cot\n")
+    (tmp_path / "mine" / "work.py").write_text("print('went on')\n")
+    (tmp_path / "yolo-cot.py").write_text("import yolo_cot\nprint('went on')\n")
+    path = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    return tmp_path, environment(PYTHONPATH=path)
+
+
+def run(refused_everywhere, *words):
+    folder, variables = refused_everywhere
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("words", [("-m", "mine.work"), ("-W", "ignore", "-m", "mine.work"), ("yolo-cot.py",)])
+def test_a_refusal_is_raised_in_every_program_but_our_own_command(refused_everywhere, words):
+    done = run(refused_everywhere, *words)
+    assert done.returncode == 1
+    assert "went on" not in done.stdout
+    assert "ImportError: yolo_cot 0.1.0 does not know the parser" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("-m", "yolo_cot"), ("-W", "ignore", "-m", "yolo_cot")])
+def test_our_own_command_tells_a_refusal_in_one_line(refused_everywhere, words):
+    done = run(refused_everywhere, *words, "checks")
+    assert done.returncode == 1
+    assert "self-check    failed" in done.stdout
+    assert done.stderr.strip().splitlines()[-1].startswith("yolo-cot: yolo_cot 0.1.0 does not know the parser")
+    assert "Traceback" not in done.stderr
+    assert "Traceback" not in run(refused_everywhere, *words, "models").stderr
 
 
 def test_an_edited_copy_that_has_a_block_of_our_name_is_refused():

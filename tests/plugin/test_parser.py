@@ -12,6 +12,7 @@ from ultralytics.nn.modules import C3k2
 
 from tests.processes import python
 from yolo_cot.plugin import install, uninstall
+from yolo_cot.plugin.catalog import Block
 from yolo_cot.plugin.parser import ParserMismatch, rewrite, self_check
 
 from .models import build, with_row
@@ -46,6 +47,7 @@ def test_the_installed_ultralytics_passes_the_self_check():
         ("if m in base_modules:", "if m.__name__ in {c.__name__ for c in base_modules}:"),
         ("make_divisible(min(c2, max_channels) * width, 8)", "make_divisible(min(c2, max_channels) * width, 32)"),
         ('{"m", "l", "x"}', '{"m", "x"}'),
+        ("globals()[m]", "globals().get(m)"),
     ],
 )
 def test_the_self_check_refuses_another_parser(tmp_path, old, new):
@@ -77,10 +79,10 @@ def test_the_rewrite_stands_in_the_same_file_and_lines():
     class Mine(C3k2):
         pass
 
-    copy = rewrite(original(), {Mine: C3k2}, frozenset(), {**vars(tasks), "Mine": Mine})
+    copy = rewrite(original(), {"Mine": Block(Mine, counts_as=C3k2)}.get, vars(tasks))
     assert copy.__code__.co_filename == original().__code__.co_filename
     assert copy.__code__.co_firstlineno == original().__code__.co_firstlineno
-    assert set(copy.__code__.co_freevars) == {"_kind", "_preserving"}
+    assert set(copy.__code__.co_freevars) == {"_find", "_kind", "_preserving"}
     assert "_kind" not in vars(tasks)
 
 

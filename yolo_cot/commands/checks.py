@@ -11,7 +11,7 @@ import ultralytics
 from .. import __version__
 from ..paths import PACKAGE_ROOT, configs
 from ..plugin.catalog import BLOCKS
-from ..plugin.registration import SUPPORTED, installed, refusal
+from ..plugin.registration import installed, refusal, tested, untested
 from ..plugin.startup.line import enabled, line_file
 
 
@@ -25,10 +25,9 @@ def main(overrides: dict[str, object]) -> None:
     if overrides:
         raise ValueError(f"yolo-cot checks takes no arguments; got {', '.join(sorted(overrides))}.")
     reason = refusal()
-    low, high = (".".join(map(str, version)) for version in SUPPORTED)
     print(f"yolo-cot      {__version__}, {PACKAGE_ROOT / 'yolo_cot'}")
     print(f"ultralytics   {ultralytics.__version__}, {Path(ultralytics.__file__).parent}")
-    print(f"supported     from {low} up to, not including, {high}")
+    print(f"tested        {tested()}{'; this one is outside it' if untested() else ''}")
     print(f"torch         {torch.__version__}; Python {sys.version.split()[0]}, {sys.executable}")
     print(f"self-check    {'failed' if reason else 'passed'}; blocks {'' if installed() else 'not '}registered")
     print(f"plain `yolo`  {f'enabled by {line_file()}' if enabled() else 'not enabled; `yolo-cot enable` does it'}")

@@ -57,6 +57,11 @@ class Block:
         return self.cls.__name__
 
     @property
+    def constructor(self) -> type[nn.Module]:
+        """What the parser calls."""
+        return self.cls
+
+    @property
     def parameters(self) -> list[inspect.Parameter]:
         """What a YAML row gives, in order: the constructor's arguments without those that the parser fills in."""
         filled_in = {"c1"} if self.counts_as is None else {"c1", "n"}
@@ -89,6 +94,11 @@ BLOCKS: dict[str, Block] = {
 
 # The blocks that can be inserted into any model; the others are parts of networks.
 INSERTABLE: dict[str, Block] = {name: block for name, block in BLOCKS.items() if not block.network_part}
+
+
+def find(name: str) -> Block | None:
+    """The block that a row's name means; None if it is not the name of one."""
+    return BLOCKS.get(name)
 
 
 def stock_names() -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The rewrite of Ultralytics' `parse_model`, and the check that it still means what we think.
 
-`parse_model` decides by tests on the class `m` (`m in base_modules`, `m is C3k2`) which arguments a module gets. The
-rewrite puts `kind(m)`, the stock class that `m` counts as, into those tests, and one branch for blocks that keep their
-input's channels in front of them. Everything else is Ultralytics' own text, compiled under its own file and lines.
+`parse_model` looks a module's name up in its globals, and decides by tests on the class `m` (`m in base_modules`,
+`m is C3k2`) which arguments it gets. The rewrite asks the catalog for the name first, puts `kind(m)`, the stock class
+that `m` counts as, into those tests, and one branch for blocks that keep their input's channels in front of them.
+Everything else is Ultralytics' own text, compiled under its own file and lines.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,21 +19,20 @@ from torch import nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import C3k2, Detect
 
+from .catalog import Block
+
 
 class ParserMismatch(RuntimeError):
     """The installed Ultralytics' `parse_model` is not the one that the rewrite knows."""
 
 
-def rewrite(
-    parse_model: Callable, kinds: Mapping[type, type], preserving: frozenset[type], namespace: dict[str, Any]
-) -> Callable:
-    """Return a copy of `parse_model` that knows more classes.
+def rewrite(parse_model: Callable, find: Callable[[str], Block | None], namespace: dict[str, Any]) -> Callable:
+    """Return a copy of `parse_model` that knows more blocks.
 
     Args:
         parse_model: Ultralytics' function.
-        kinds: our class -> the stock class that it counts as.
-        preserving: our classes that keep their input's channels and are built with them as first argument.
-        namespace: the globals of the copy, in which module names are looked up.
+        find: the block of a name, None where the name is not one of a block.
+        namespace: the globals of the copy, in which all other names are looked up.
 
     Raises:
         ParserMismatch: if its text has not the shape that the rewrite needs.
@@ -45,13 +45,14 @@ def rewrite(
     function = tree.body[0]
     tests = _TestsOnModule()
     tests.visit(function)
-    if not tests.rewritten or not tests.branched:
+    if not (tests.rewritten and tests.branched and tests.looked_up):
         raise ParserMismatch(
-            f"parse_model has {tests.rewritten} tests on m and {tests.branched} branches that read args[0]"
+            f"parse_model has {tests.rewritten} tests on m, {tests.branched} branches that read args[0] and "
+            f"{tests.looked_up} names looked up in its globals"
         )
     ast.increment_lineno(tree, first - 1)
     # The names are parameters of an enclosing function, so that they are closure variables of the copy, not globals.
-    factory = ast.parse("def factory(_kind, _preserving):\n    return None")
+    factory = ast.parse("def factory(_find, _kind, _preserving):\n    return None")
     made = factory.body[0]
     assert isinstance(made, ast.FunctionDef)
     assert isinstance(function, ast.FunctionDef)
@@ -60,19 +61,36 @@ def rewrite(
     code = compile(factory, inspect.getsourcefile(parse_model) or "<parse_model>", "exec", dont_inherit=True)
     local: dict[str, Any] = {}
     exec(code, namespace, local)
-    return local["factory"](lambda m: _lookup(kinds, m), lambda m: isinstance(m, type) and m in preserving)
+    blocks: dict[Any, Block] = {}
 
+    def module(name: str) -> Any:
+        block = find(name)
+        if block is None:
+            return namespace[name]
+        blocks[block.constructor] = block
+        return block.constructor
 
-def _lookup(kinds: Mapping[type, type], m: Any) -> Any:
-    return kinds.get(m, m) if isinstance(m, type) else m
+    def kind(m: Any) -> Any:
+        return blocks[m].counts_as or m if m in blocks else m
+
+    def preserving(m: Any) -> bool:
+        return m in blocks and blocks[m].counts_as is None
+
+    return local["factory"](module, kind, preserving)
 
 
 class _TestsOnModule(ast.NodeTransformer):
-    """Ask `_kind(m)` instead of `m` in every comparison, and add the branch for channel-preserving modules."""
+    """Ask `_find(name)` for modules and `_kind(m)` in every comparison; add the branch for channel-preserving ones."""
 
     def __init__(self) -> None:
-        self.rewritten = 0
-        self.branched = 0
+        self.rewritten = self.branched = self.looked_up = 0
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        if not (isinstance(node.value, ast.Call) and ast.unparse(node.value) == "globals()"):
+            return node
+        self.looked_up += 1
+        return ast.copy_location(ast.Call(ast.Name("_find", ast.Load()), [node.slice], []), node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
@@ -119,8 +137,8 @@ def self_check(parse_model: Callable) -> None:
     class Head(Detect):
         """Takes what the parser writes into the class of the head, which belongs to other models too."""
 
-    namespace = {**tasks.__dict__, "_Composite": _Composite, "_Keeper": _Keeper, "Detect": Head}
-    parse = rewrite(parse_model, {_Composite: C3k2}, frozenset({_Keeper}), namespace)
+    probes = {"_Composite": Block(_Composite, counts_as=C3k2), "_Keeper": Block(_Keeper)}
+    parse = rewrite(parse_model, probes.get, {**tasks.__dict__, "Detect": Head})
     # (scale, what the composite must get, what the channel-preserving block must get)
     expected = [("n", (8, 16, 1, False, 0.25), (16, 7, "text")), ("l", (32, 64, 2, True, 0.25), (64, 7, "text"))]
     try:

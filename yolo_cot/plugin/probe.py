@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import C2fAttn, Conv, ImagePoolingAttn
 
+from .catalog import find
 from .row_errors import rows
 
 IMAGE = -1
@@ -67,7 +68,14 @@ def known_module(name: str) -> bool:
         import torchvision  # type: ignore[import-untyped]
 
         return hasattr(torchvision.ops, name[16:])
-    return isinstance(getattr(tasks, name, None), type) and issubclass(getattr(tasks, name), nn.Module)
+    return class_named(name) is not None
+
+
+def class_named(name: str) -> type[nn.Module] | None:
+    """The class that a row's name means, a block's or one of Ultralytics'; None if it means none, or is dotted."""
+    block = find(name)
+    cls = block.cls if block else getattr(tasks, name, None)
+    return cls if isinstance(cls, type) and issubclass(cls, nn.Module) else None
 
 
 def module_names() -> list[str]:
@@ -77,13 +85,13 @@ def module_names() -> list[str]:
 
 def is_head(name: str) -> bool:
     """Whether a row of this name ends a model (Detect and its kin, Classify, the RT-DETR decoder, …)."""
-    cls = getattr(tasks, name, None)
+    cls = class_named(name)
     ends = tuple(
         getattr(tasks, n)
         for n in ("Detect", "v10Detect", "Classify", "RTDETRDecoder", "SemanticSegment", "Depth")
         if hasattr(tasks, n)
     )
-    return isinstance(cls, type) and issubclass(cls, ends)
+    return cls is not None and issubclass(cls, ends)
 
 
 def probe(
@@ -180,14 +188,14 @@ def class_state(name: str) -> Iterator[None]:
 
     Older releases of Ultralytics leave the activation of one model to every later one.
     """
-    cls = getattr(tasks, name, None)
-    act, legacy = Conv.default_act, vars(cls).get("legacy") if isinstance(cls, type) else None
+    cls = class_named(name)
+    act, legacy = Conv.default_act, vars(cls).get("legacy") if cls else None
     try:
         yield
     finally:
         Conv.default_act = act
         if legacy is not None:
-            cls.legacy = legacy  # type: ignore[union-attr]
+            setattr(cls, "legacy", legacy)  # noqa: B010
 
 
 @torch.no_grad()

@@ -9,18 +9,22 @@ from collections.abc import Callable
 from typing import Any
 
 from ultralytics import __version__ as ultralytics_version
+from ultralytics import nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import Conv
+from ultralytics.utils import LOGGER
 
 from ..version import __version__
-from .catalog import BLOCKS
+from .catalog import find
+from .guard import guard_names, names_taken
 from .hooks import HOOKS
 from .parser import ParserMismatch, rewrite, self_check
-from .row_errors import RowError, located, unknown_name
-from .rows import names_ours, prepare
+from .row_errors import RowError, located
+from .rows import names_ours, prepare, unknown_name
 from .undo import Undo, replace
 
-SUPPORTED = ((8, 3, 200), (8, 5, 0))  # from, and below
+# The releases that the contract is run against: from the first up to, not including, the second.
+TESTED = ((8, 3, 200), (8, 5, 0))
 _undo: list[Undo] = []
 _waiting: list[Callable[[], Undo | None]] = []
 _lock = threading.RLock()
@@ -41,8 +45,7 @@ def install() -> None:
     """Register the blocks with Ultralytics. A second call changes nothing; threads may call it at the same time.
 
     Raises:
-        ImportError: Ultralytics is outside the supported range or its parser is not the one we know. Nothing has been
-            changed then, and stock models work.
+        ImportError: Ultralytics' parser is not the one we know. Nothing has been changed then, and stock models work.
     """
     with _lock:
         if _undo:
@@ -51,17 +54,27 @@ def install() -> None:
         if reason := refusal():
             raise ImportError(reason)
         try:
-            _undo.append(_register_names())
-            _undo.append(replace(tasks, "parse_model", _parse_model))
+            _undo.append(guard_names())
+            stock = vars(tasks)["parse_model"]
+            # `ultralytics.nn` has it under a name of its own once it is imported.
+            for owner in (tasks, nn):
+                if vars(owner).get("parse_model") is stock:
+                    _undo.append(replace(owner, "parse_model", _parse_model))
             _waiting.extend(HOOKS)
             _install_hooks()
         except BaseException:
             uninstall()
             raise
+        if untested():
+            LOGGER.warning(untested())
 
 
 def uninstall() -> None:
-    """Put Ultralytics' own functions back, by identity. Models that were built keep working."""
+    """Put Ultralytics' own functions back, by identity. Models that were built keep working.
+
+    What another package has wrapped or replaced since stays, with a warning that names it; what is ours in it does
+    nothing any more.
+    """
     with _lock:
         _waiting.clear()
         while _undo:
@@ -88,8 +101,6 @@ def _install_hooks() -> None:
 
 def refusal() -> str:
     """Why the installed Ultralytics is not worked with: a sentence that names both versions; "" if it is."""
-    if reason := _outside():
-        return reason
     if installed():
         return ""
     try:
@@ -97,10 +108,9 @@ def refusal() -> str:
     except ParserMismatch as error:
         return (
             f"yolo_cot {__version__} does not know the parser of Ultralytics {ultralytics_version}: {error}. "
-            f"Install a release from {_text(SUPPORTED[0])} up to, not including, {_text(SUPPORTED[1])}, "
-            f"or a newer yolo-cot."
+            f"Install a release that it is tested with, {tested()}, or a newer yolo-cot."
         )
-    if taken := [name for name in BLOCKS if hasattr(tasks, name)]:
+    if taken := names_taken():
         return (
             f"Ultralytics {ultralytics_version} already has a module named {taken[0]}: it is an edited copy, or newer "
             f"than yolo_cot {__version__} knows. Use an unedited release."
@@ -108,25 +118,29 @@ def refusal() -> str:
     return ""
 
 
-def _register_names() -> Undo:
-    for name, block in BLOCKS.items():
-        setattr(tasks, name, block.cls)
+def tested() -> str:
+    """The tested releases, in words."""
+    low, high = (".".join(map(str, version)) for version in TESTED)
+    return f"from {low} up to, not including, {high}"
 
-    def undo() -> None:
-        for name in BLOCKS:
-            delattr(tasks, name)
 
-    return undo
+def untested() -> str:
+    """What to tell of an Ultralytics outside the tested range; "" inside it."""
+    found = tuple(int(number) for number in re.findall(r"\d+", ultralytics_version)[:3])
+    if TESTED[0] <= found < TESTED[1]:
+        return ""
+    return (
+        f"yolo_cot {__version__} is tested with Ultralytics {tested()}; found {ultralytics_version}, whose parser "
+        f"passes the self-check."
+    )
 
 
 def _parse_model(original: Callable) -> Callable:
     """The function in the place of `parse_model`: the original for stock models, the rewrite for ours."""
-    kinds = {b.cls: b.counts_as for b in BLOCKS.values() if b.counts_as is not None}
-    preserving = frozenset(b.cls for b in BLOCKS.values() if b.counts_as is None)
 
     @functools.cache
     def rewritten() -> Callable:
-        return rewrite(original, kinds, preserving, tasks.__dict__)
+        return rewrite(original, find, tasks.__dict__)
 
     def parse_model(d: dict[str, Any], ch: int, verbose: bool = True):
         activation = Conv.default_act
@@ -135,8 +149,8 @@ def _parse_model(original: Callable) -> Callable:
                 try:
                     return original(d, ch, verbose)
                 except KeyError as error:
-                    raise unknown_name(d, vars(tasks)) or error from None
-            if unknown := unknown_name(d, vars(tasks)):
+                    raise unknown_name(d) or error from None
+            if unknown := unknown_name(d):
                 raise unknown
             return rewritten()(prepare(d), ch, verbose)
         except RowError:
@@ -150,18 +164,3 @@ def _parse_model(original: Callable) -> Callable:
             raise located(d, error) from error
 
     return parse_model
-
-
-def _outside() -> str:
-    found = tuple(int(number) for number in re.findall(r"\d+", ultralytics_version)[:3])
-    if SUPPORTED[0] <= found < SUPPORTED[1]:
-        return ""
-    return (
-        f"yolo_cot {__version__} works with Ultralytics from {_text(SUPPORTED[0])} up to, not including, "
-        f"{_text(SUPPORTED[1])}; found {ultralytics_version}. "
-        f"Run: pip install 'ultralytics>={_text(SUPPORTED[0])},<{_text(SUPPORTED[1])}'."
-    )
-
-
-def _text(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))

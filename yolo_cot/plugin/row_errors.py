@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-
-from .catalog import BLOCKS, INSERTABLE
 
 # The frame in which each of Ultralytics' loops over the rows stands, and how the row's number is read from it.
 _ROW_IN: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -48,18 +45,3 @@ def located(model: dict[str, Any], error: Exception) -> RowError:
     plain = isinstance(error, (ValueError, TypeError)) and str(error)
     reason = str(error) if plain else f"{type(error).__name__}: {error}"
     return RowError(f"{where(model, row if isinstance(row, int) else None)}{name}: {reason}")
-
-
-def unknown_name(model: dict[str, Any], known: Iterable[str]) -> RowError | None:
-    """Return the error for the first row whose module no one knows, with the nearest name; None if all are known."""
-    known = set(known)
-    for index, row in enumerate(rows(model)):
-        if not isinstance(row, (list, tuple)) or len(row) != 4:
-            continue
-        name = row[2]
-        if not isinstance(name, str) or name in known or name.startswith(("nn.", "torchvision.ops.")):
-            continue
-        near = difflib.get_close_matches(name, [*BLOCKS, *sorted(known)], n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return RowError(f"{where(model, index)} names '{name}'.{hint} Known blocks: {', '.join(INSERTABLE)}.")
-    return None

@@ -6,7 +6,8 @@ import ast
 import difflib
 from typing import Any
 
-from .catalog import BLOCKS, Block
+from .catalog import BLOCKS, INSERTABLE, Block
+from .probe import known_module, module_names
 from .row_errors import RowError, rows, where
 
 # A first argument this large is a channel count in the manner of older tutorials, not a kernel or a number of heads.
@@ -28,6 +29,20 @@ def names_ours(model: dict[str, Any]) -> bool:
 
 def _is_ours(name: Any) -> bool:
     return isinstance(name, str) and name in BLOCKS
+
+
+def unknown_name(model: dict[str, Any]) -> RowError | None:
+    """Return the error for the first row whose module no one knows, with the nearest name; None if all are known."""
+    for index, row in enumerate(rows(model)):
+        if not isinstance(row, (list, tuple)) or len(row) != 4:
+            continue
+        name = row[2]
+        if not isinstance(name, str) or known_module(name):
+            continue
+        near = difflib.get_close_matches(name, module_names(), n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        return RowError(f"{where(model, index)} names '{name}'.{hint} Known blocks: {', '.join(INSERTABLE)}.")
+    return None
 
 
 def prepare(model: dict[str, Any]) -> dict[str, Any]:

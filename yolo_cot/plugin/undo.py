@@ -7,14 +7,41 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from ultralytics.utils import LOGGER
+
 Undo = Callable[[], None]
 
 
 def replace(owner: Any, name: str, make: Callable[[Callable], Callable]) -> Undo:
-    """Put `make(original)` in the place of `owner.name`; the returned function puts the original back."""
+    """Put `make(original)` in the place of `owner.name`.
+
+    Returns:
+        A function that puts the original back. Where somebody else has wrapped or replaced ours since, theirs stays:
+        a warning names it, and ours, inside it, hands everything to the original from then on.
+    """
     original = getattr(owner, name)
-    setattr(owner, name, functools.wraps(original)(make(original)))
-    return lambda: setattr(owner, name, original)
+    inherited = name not in vars(owner)
+    ours, active = make(original), True
+
+    @functools.wraps(original)
+    def call(*args, **kwargs):
+        return (ours if active else original)(*args, **kwargs)
+
+    def undo() -> None:
+        nonlocal active
+        active = False
+        if vars(owner).get(name) is not call:
+            LOGGER.warning(
+                f"yolo_cot: {owner.__name__}.{name} was replaced by another package after this one; that stays, and "
+                f"yolo_cot's part in it does nothing any more."
+            )
+        elif inherited:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, original)
+
+    setattr(owner, name, call)
+    return undo
 
 
 def together(*undos: Undo) -> Undo:

@@ -42,6 +42,7 @@ def command_children() -> Undo | None:
 
     def undo() -> None:
         for module in owners:
-            setattr(module, "subprocess", subprocess)  # noqa: B010
+            if getattr(module, "subprocess", None) is ours:
+                setattr(module, "subprocess", subprocess)  # noqa: B010
 
     return undo

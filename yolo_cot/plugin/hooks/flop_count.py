@@ -21,6 +21,7 @@ def flops() -> Undo:
 
     def undo() -> None:
         for cls in counted:
-            register_hooks.pop(cls, None)
+            if register_hooks.get(cls) is count:
+                del register_hooks[cls]
 
     return undo

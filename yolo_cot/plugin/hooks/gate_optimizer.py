@@ -33,15 +33,14 @@ def gate_lr_argument() -> Undo | None:
     utils, cfg = imported("ultralytics.utils", "DEFAULT_CFG"), imported("ultralytics.cfg", "CFG_FLOAT_KEYS")
     if utils is None or cfg is None:
         return None
-    numbers = cfg.CFG_FLOAT_KEYS
     utils.DEFAULT_CFG_DICT[ARGUMENT] = DEFAULT
     setattr(utils.DEFAULT_CFG, ARGUMENT, DEFAULT)
-    cfg.CFG_FLOAT_KEYS = numbers | {ARGUMENT}
+    cfg.CFG_FLOAT_KEYS = cfg.CFG_FLOAT_KEYS | {ARGUMENT}
 
     def undo() -> None:
         utils.DEFAULT_CFG_DICT.pop(ARGUMENT, None)
         vars(utils.DEFAULT_CFG).pop(ARGUMENT, None)
-        cfg.CFG_FLOAT_KEYS = numbers
+        cfg.CFG_FLOAT_KEYS = cfg.CFG_FLOAT_KEYS - {ARGUMENT}
 
     return undo
 
