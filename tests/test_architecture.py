@@ -37,14 +37,11 @@ ALLOWED = {
 # Modules of Ultralytics whose functions only `plugin/` may reach for and replace; their public classes are free to all.
 INTERNALS = {"ultralytics.nn.tasks", "ultralytics.utils.dist", "ultralytics.data.utils", "ultralytics.utils.checks"}
 # Files that other files of their circle import on purpose, each with the reason. None is needed.
-CIRCLES_ALLOWED: dict[str, str] = {
-    "yolo_cot.ops.local_mix": "the operations are being taken apart",
-    "yolo_cot.ops.outlook_merge": "the operations are being taken apart",
-}
+CIRCLES_ALLOWED: dict[str, str] = {}
 MOST_LINES, MOST_FILES = 250, 18
 # Longer files that are being taken apart.
-LONG_ALLOWED = {"ops/local_mix.py", "commands/bench/blocks.py"}
-FULL_ALLOWED = {"nn"}
+LONG_ALLOWED = {"commands/bench/blocks.py"}
+FULL_ALLOWED: set[str] = set()
 
 
 def room(path: Path) -> str:

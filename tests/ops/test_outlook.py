@@ -1,114 +1,104 @@
-"""Outlook attention as a local mix against the published unfold - fold form, values and gradients."""
+"""Outlook attention: every form against the published unfold - fold form, values and derivatives of both orders."""
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.tolerances import PARITY, distance
-from yolo_cot.ops import local_mix, outlook, outlook_recorded, outlook_strided
-from yolo_cot.ops.outlook import outlook_reference
-from yolo_cot.ops.outlook_merge import merge
+from yolo_cot.ops import outlook as package
+from yolo_cot.ops.outlook import exported, outlook, reference, strided, taps, window_centres
 
-SIZES = [(1, 1), (1, 9), (2, 3), (7, 5), (8, 6)]
+DENSE = {"exported": exported.mix, "taps": taps.mix}
+CASES = [
+    (1, 1, (2, 3)),
+    (3, 1, (1, 1)),
+    (3, 1, (1, 9)),
+    (3, 1, (7, 5)),
+    (3, 1, (3, 21)),
+    (5, 1, (8, 6)),
+    (7, 1, (3, 13)),
+]
+CASES += [(1, 2, (2, 3)), (3, 2, (1, 1)), (3, 2, (7, 5)), (5, 2, (1, 9)), (3, 3, (8, 6)), (3, 4, (7, 5))]
 
 
-def inputs(k, s, size, heads=3, channels=12):
+def inputs(k, s, size, heads=3, channels=12) -> tuple[Tensor, Tensor]:
     coarse = [math.ceil(n / s) for n in size]
     v = torch.randn(2, channels, *size, dtype=torch.float64, requires_grad=True)
-    logits = torch.randn(2, heads * k**4, *coarse, dtype=torch.float64, requires_grad=True)
-    return v, logits
+    attention = torch.randn(2, heads * k**4, *coarse, dtype=torch.float64, requires_grad=True)
+    return v, attention
 
 
-def values_and_gradients(function, tensors, *arguments):
-    out = function(*tensors, *arguments)
+def values_and_gradients(form, tensors, *settings) -> list[Tensor]:
+    out = form(*tensors, *settings)
     seed = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
     return [out, *torch.autograd.grad(out, tensors, seed)]
 
 
-@pytest.fixture(params=["eager", "recorded"])
-def form(request, monkeypatch):
-    """Both forms of every step: the one that runs eagerly and the one that exporters see."""
-    if request.param == "recorded":
-        for module in (local_mix, outlook):
-            monkeypatch.setattr(module, "recording", lambda: True)
-    return request.param
-
-
-@pytest.mark.parametrize("k, s", [(1, 1), (3, 1), (5, 1), (1, 2), (3, 2), (5, 2), (3, 3), (3, 4)])
-@pytest.mark.parametrize("size", SIZES)
-def test_values_and_gradients_match_the_published_form(form, k, s, size):
-    tensors = inputs(k, s, size)
-    got = values_and_gradients(outlook.outlook, tensors, 3, k, s)
-    wanted = values_and_gradients(outlook_reference, tensors, 3, k, s)
-    assert max(distance(g, w) for g, w in zip(got, wanted)) < PARITY
-
-
+@pytest.mark.parametrize("k, s, size", CASES)
 @pytest.mark.parametrize("to_onnx", [True, False])
-@pytest.mark.parametrize("k, size", [*itertools.product([1, 3, 5], [*SIZES, (3, 21)]), (7, (3, 13))])
-def test_the_reordered_recorded_form_matches_too(monkeypatch, k, size, to_onnx):
+def test_values_and_gradients_match_the_definition(k, s, size, to_onnx, monkeypatch):
     monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: to_onnx)
-    v, logits = inputs(k, 1, size)
-
-    def reordered(v, logits):
-        return outlook_recorded.outlook_recorded(v, logits[:, outlook_recorded.recorded_order(3, k)], 3, k)
-
-    got = values_and_gradients(reordered, (v, logits))
-    wanted = values_and_gradients(outlook_reference, (v, logits), 3, k)
-    assert max(distance(g, w) for g, w in zip(got, wanted)) < PARITY
-
-
-@pytest.mark.parametrize("k, s", [(1, 1), (3, 1), (1, 2), (3, 2), (5, 2), (3, 3), (3, 4)])
-@pytest.mark.parametrize("size", SIZES)
-def test_the_exported_strided_form_matches_too(k, s, size):
     tensors = inputs(k, s, size)
-    got = values_and_gradients(outlook_strided.outlook_strided, tensors, 3, k, s)
-    wanted = values_and_gradients(outlook_reference, tensors, 3, k, s)
-    assert max(distance(g, w) for g, w in zip(got, wanted)) < PARITY
+    wanted = values_and_gradients(reference.mix, tensors, 3, k, s)
+    for name, form in {"strided": strided.mix, **(DENSE if s == 1 else {})}.items():
+        got = values_and_gradients(form, tensors, 3, k, s)
+        assert max(distance(g, w) for g, w in zip(got, wanted, strict=True)) < PARITY, name
+
+
+@pytest.mark.parametrize("way", ["eager", "exported"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_operation_is_the_definition_of_a_softmax_over_the_window(way, stride, monkeypatch):
+    monkeypatch.setattr(package, "route", lambda: way)
+    v, logits = inputs(3, stride, (7, 5))
+    attention = logits.view(2, 27, 9, -1).softmax(2).view_as(logits)
+    assert distance(outlook(v, logits, 3, 3, stride), reference.mix(v, attention, 3, 3, stride)) < PARITY
+    assert outlook(v, logits * 1e6, 3, 3, stride).isfinite().all(), "beyond the range of exp"
 
 
 def test_equal_logits_give_the_mean_of_the_windows_counted_by_hand():
     # One pixel and a 3 x 3 window: 9 equal weights, eight of them on zeros; only the centre is kept.
     v, logits = torch.full((1, 1, 1, 1), 18.0), torch.zeros(1, 81, 1, 1)
-    assert outlook.outlook(v, logits, 1, 3).item() == pytest.approx(2.0)
+    assert outlook(v, logits, 1, 3).item() == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_the_taps_of_a_pixel_add_up_to_the_windows_that_cover_it(stride):
-    k, heads = 3, 2
-    attention = torch.rand(1, heads * k * k, k * k, 36, dtype=torch.float64).softmax(2).reshape(1, -1, 6, 6)
-    phases = merge(attention, heads, k, stride)
-    assert len(phases) == stride**2
-    inner = [p.view(heads, -1, 6, 6).sum(1)[:, 2:4, 2:4] for p in phases]
+def test_the_taps_of_a_pixel_add_up_to_the_windows_that_cover_it():
+    attention = torch.rand(1, 18, 9, 36, dtype=torch.float64).softmax(2).reshape(1, -1, 6, 6)
+    inner = taps.collect(attention, 2, 3).view(2, 25, 6, 6).sum(1)[:, 2:4, 2:4]
     # Every window writes a mix of weight 1 to each of its 9 positions, so a pixel gets one per covering window.
-    covering = [9] if stride == 1 else [1, 2, 2, 4]
-    for taps, windows in zip(inner, covering):
-        assert torch.allclose(taps, torch.full_like(taps, windows))
-
-
-def test_attention_far_beyond_the_range_of_exp_stays_finite(form):
-    v, logits = (t.detach().float() for t in inputs(3, 1, (6, 6)))
-    out = outlook.outlook(v, logits * 1e4, 3, 3)
-    assert out.isfinite().all()
+    assert distance(inner, torch.full_like(inner, 9)) < PARITY
 
 
 def test_dropout_keeps_the_expectation_and_drops_entries():
-    v, logits = inputs(3, 1, (6, 6))
-    exact = outlook.outlook(v, logits, 3, 3)
-    dropped = torch.stack([outlook.outlook(v, logits, 3, 3, dropout=0.2) for _ in range(400)])
+    v, logits = (t.detach() for t in inputs(3, 1, (6, 6)))
+    exact = outlook(v, logits, 3, 3)
+    dropped = torch.stack([outlook(v, logits, 3, 3, dropout=0.2) for _ in range(400)])
     assert not torch.equal(dropped[0], exact)
     assert (dropped.mean(0) - exact).abs().max() < 0.5 * exact.abs().max()
     assert (dropped.mean(0) - exact).abs().mean() < 0.05 * exact.abs().max()
 
 
-def test_gradients_pass_gradcheck():
-    tensors = inputs(3, 2, (3, 3), heads=1, channels=2)
-    assert torch.autograd.gradcheck(lambda v, a: outlook.outlook(v, a, 1, 3, 2), tensors)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_derivatives_of_both_orders_pass_gradcheck(stride):
+    tensors = inputs(3, stride, (2, 3), heads=1, channels=1)
+    assert torch.autograd.gradcheck(lambda v, a: outlook(v, a, 1, 3, stride), tensors, fast_mode=True)
+    assert torch.autograd.gradgradcheck(lambda v, a: outlook(v, a, 1, 3, stride), tensors, fast_mode=True)
 
 
-def test_second_derivatives_pass_gradgradcheck():
-    tensors = inputs(3, 1, (2, 2), heads=1, channels=1)
-    assert torch.autograd.gradgradcheck(lambda v, a: outlook.outlook(v, a, 1, 3), tensors, fast_mode=True)
+@pytest.mark.parametrize("size", [(7, 5), (6, 8), (1, 1)])
+def test_window_centres_are_means_of_what_is_there_on_every_route(size, monkeypatch):
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
+    wanted = torch.stack(
+        [
+            torch.stack([x[:, :, y : y + 2, z : z + 2].mean((2, 3)) for z in range(0, size[1], 2)], -1)
+            for y in range(0, size[0], 2)
+        ],
+        -2,
+    )
+    for way in ("eager", "compiled", "exported"):
+        monkeypatch.setattr(package, "route", lambda way=way: way)
+        assert distance(window_centres(x, 2), wanted) < PARITY
+    assert window_centres(x, 1) is x

@@ -1,15 +1,23 @@
-"""Convolutions whose weight is simplified before it is used, so that less is computed per pixel."""
+"""1x1 convolutions whose weight is simplified before it is used, so that less is computed per pixel."""
 
 from __future__ import annotations
 
-import torch
+from typing import Any
+
+import torch.nn.functional as F
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from ..ops.pointwise import add_pointwise, pointwise
+
+class _CountedConv2d(nn.Conv2d):
+    """A 1x1 convolution that tells how much it computes."""
+
+    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+        """Multiply-adds: c1 for each output value. (What is done to the weights does not grow with the image.)"""
+        return self.in_channels * output.numel()
 
 
-class TapMeanConv2d(nn.Conv2d):
+class TapMeanConv2d(_CountedConv2d):
     """1x1 convolution to `taps` maps per output channel, and their mean: computed as one convolution with mean weights.
 
     Source: the last layer of `attention_embed` in the tutorials' CoTAttention, with the mean that follows it there.
@@ -31,81 +39,13 @@ class TapMeanConv2d(nn.Conv2d):
         """Weight of the equal 1x1 convolution, (c2, c1, 1, 1)."""
         return self.weight.view(-1, self.taps, self.in_channels).mean(1)[:, :, None, None]
 
-    def mean_bias(self) -> Tensor:
-        """Bias of the equal 1x1 convolution, (c2,)."""
-        assert self.bias is not None
-        return self.bias.view(-1, self.taps).mean(1)
-
     def forward(self, x: Tensor) -> Tensor:
         """Apply the equal 1x1 convolution."""
-        return pointwise((x,), self.mean_weight(), self.mean_bias())
-
-    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-        """Multiply-adds per pixel: c1 * c2. (Averaging the weights does not grow with the image and is left out.)"""
-        return self.in_channels * output.numel()
+        assert self.bias is not None
+        return F.conv2d(x, self.mean_weight(), self.bias.view(-1, self.taps).mean(1))
 
 
-class PointwiseConv2d(nn.Conv2d):
-    """1x1 convolution that is computed as a matrix product where that is faster, of one map or of several.
-
-    Args:
-        c1: channels in, of all maps together.
-        c2: channels out.
-        bias: whether there is a bias.
-
-    Shape: (B, c1, H, W), or a tuple of maps whose channels add up to c1 -> (B, c2, H, W).
-    """
-
-    def __init__(self, c1: int, c2: int, bias: bool = True):
-        super().__init__(c1, c2, 1, bias=bias)
-
-    def forward(
-        self, x: Tensor | tuple[Tensor, ...], memory_format: torch.memory_format = torch.preserve_format
-    ) -> Tensor:
-        """Apply the convolution to the map, or to the maps as if they were put side by side."""
-        return pointwise(x if isinstance(x, tuple) else (x,), self.weight, self.bias, memory_format)
-
-    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-        """Multiply-adds: c1 for each output value."""
-        return self.in_channels * output.numel()
-
-
-class AddingConv2d(PointwiseConv2d):
-    """1x1 convolution without bias whose output is added to a map that nobody else needs; for inference.
-
-    Shape: x (B, c1, H, W), total (B, c2, H, W) -> (B, c2, H, W).
-    """
-
-    def __init__(self, c1: int, c2: int):
-        super().__init__(c1, c2, bias=False)
-
-    def forward(self, x: Tensor, total: Tensor) -> Tensor:  # type: ignore[override]
-        """Return the sum; `total` may be overwritten."""
-        return add_pointwise(total, x, self.weight)
-
-
-class PointwiseConv(Conv):
-    """Ultralytics' 1x1 Conv-BN-activation with `PointwiseConv2d` in it, so that it also takes a tuple of maps.
-
-    Args:
-        c1: channels in, of all maps together.
-        c2: channels out.
-        act: the activation, or False for none.
-    """
-
-    def __init__(self, c1: int, c2: int, act: nn.Module | bool):
-        super().__init__(c1, c2, 1, act=act)
-        self.conv = PointwiseConv2d(c1, c2, bias=False)
-
-
-def frozen(conv: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
-    """Give a convolution copies of weight and bias that are not trained; returns it."""
-    conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
-    conv.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
-    return conv
-
-
-class ScaledConv2d(nn.Conv2d):
+class ScaledConv2d(_CountedConv2d):
     """1x1 convolution whose output is multiplied by a constant: the constant is applied to the weights.
 
     Args:
@@ -116,33 +56,63 @@ class ScaledConv2d(nn.Conv2d):
     Shape: (B, c1, H, W) -> (B, c2, H, W).
     """
 
-    # On the class, so that checkpoints from before it was there have it too.
-    folded: bool = False
-
     def __init__(self, c1: int, c2: int, scale: float):
         super().__init__(c1, c2, 1)
         self.scale = scale
 
-    def forward(self, x: Tensor, order: list[int] | None = None) -> Tensor:
-        """Apply the convolution with scaled weight and bias; `order` picks the output channels and their order."""
-        assert self.bias is not None
-        weight, bias = self.weight, self.bias
-        if order is not None:
-            index = torch.tensor(order, device=weight.device)
-            weight, bias = weight[index], bias[index]
-        if not self.folded:
-            weight, bias = weight * self.scale, bias * self.scale
-        return pointwise((x,), weight, bias)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Version 0.1 multiplied the constant into the parameters of a fused model and noted that here."""
+        if state.pop("folded", False):
+            state["scale"] = 1.0
+        super().__setstate__(state)
 
-    @torch.no_grad()
-    def fold(self) -> None:
-        """Multiply the constant into the parameters for good."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the convolution with scaled weight and bias."""
         assert self.bias is not None
-        if not self.folded:
-            self.weight *= self.scale
-            self.bias *= self.scale
-            self.folded = True
+        return F.conv2d(x, self.weight * self.scale, self.bias * self.scale)
 
-    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-        """Multiply-adds: c1 for each output value."""
-        return self.in_channels * output.numel()
+    def folded(self) -> nn.Conv2d:
+        """The equal plain convolution, for inference."""
+        assert self.bias is not None
+        return frozen(self.weight * self.scale, self.bias * self.scale)
+
+
+def frozen(weight: Tensor, bias: Tensor | None, groups: int = 1) -> nn.Conv2d:
+    """A 1x1 convolution with copies of weight and bias that are not trained."""
+    conv = nn.Conv2d(weight.shape[1] * groups, len(weight), 1, groups=groups, bias=bias is not None)
+    conv.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    if bias is not None:
+        conv.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return conv
+
+
+class PointwiseConv2d(_CountedConv2d):
+    """`nn.Conv2d` under the name that checkpoints of version 0.1 hold."""
+
+
+class AddingConv2d(PointwiseConv2d):
+    """`nn.Conv2d` under the name that fused models of version 0.1 hold."""
+
+
+class PointwiseConv(Conv):
+    """Ultralytics' `Conv` under the name that checkpoints of version 0.1 hold."""
+
+
+_PLAIN: dict[type, type] = {PointwiseConv2d: nn.Conv2d, AddingConv2d: nn.Conv2d, PointwiseConv: Conv}
+
+
+def as_made(*parts: tuple[nn.Module, type[nn.Module]]) -> bool:
+    """True if each module is of exactly its class, and nobody has hooked it or replaced its `forward`.
+
+    Only then may `fuse` fold it away: whatever else stands there was put there by somebody, and stays in use.
+    """
+    for part, cls in parts:
+        if _PLAIN.get(type(part), type(part)) is not cls:
+            return False
+        for module in part.modules():
+            # Ultralytics' `fuse` sets `forward_fuse` in the place of `forward`.
+            if vars(module).get("forward") not in (None, getattr(module, "forward_fuse", None)):
+                return False
+            if module._forward_pre_hooks or module._forward_hooks:
+                return False
+    return True

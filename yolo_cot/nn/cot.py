@@ -7,21 +7,16 @@ Sources:
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from ..ops.batch_norm import suits
-from ..ops.cot_training import Weights, cot_training
-from ..ops.pointwise import autocast
-from ..ops.tracing import recording
 from . import checks
-from .conv import AddingConv2d, PointwiseConv, PointwiseConv2d, TapMeanConv2d, frozen
+from .conv import TapMeanConv2d, as_made, frozen
 from .gate import GatedBlock
-from .hooks import watched
 from .published_keys import AuthorsKeys
 
 
@@ -33,10 +28,7 @@ class PositionSoftmax(nn.Module):
 
     def forward(self, keys: Tensor, attention: Tensor, values: Tensor) -> Tensor:
         """Return keys + softmax(attention over H * W) * values."""
-        weights = attention.flatten(2).softmax(-1).view(values.shape)
-        if recording():  # some converters know no addcmul
-            return keys + weights * values
-        return torch.addcmul(keys, weights, values)
+        return keys + attention.flatten(2).softmax(-1).view(values.shape) * values
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds per value: half of the softmax's five operations, rounded up to 3, and the multiply-add."""
@@ -86,38 +78,19 @@ class CoTAttention(AuthorsKeys, GatedBlock):
         if not hidden:
             raise ValueError(f"CoTAttention needs factor of at most 2 * c1; got factor={factor}, c1={c1}.")
         self.key_embed = Conv(c1, c1, kernel_size, g=groups, act=nn.ReLU(inplace=True))
-        self.value_embed = PointwiseConv(c1, c1, act=False)
-        self.attention_embed = PointwiseConv(2 * c1, hidden, act=nn.ReLU(inplace=True))
+        self.value_embed = Conv(c1, c1, 1, act=False)
+        self.attention_embed = Conv(2 * c1, hidden, 1, act=nn.ReLU(inplace=True))
         self.attention_mean = TapMeanConv2d(hidden, c1, kernel_size**2)
         self.mix = PositionSoftmax()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was pickled when all 1x1 convolutions were plain ones, too."""
-        super().__setstate__(state)
-        conv, cls = (self.from_keys, AddingConv2d) if self.fused else (self.attention_embed.conv, PointwiseConv2d)
-        if type(conv) is nn.Conv2d:
-            conv.__class__ = cls
-
     def attend(self, x: Tensor) -> Tensor:
         """Add the static context and the dynamic one."""
-        if _trains_at_once(self, x):
-            return self._at_once(x)
         keys = self.key_embed(x)
         if self.fused:
             values, hidden = self.from_input(x).split((self.c1, self.from_keys.out_channels), 1)
-            attention = self.to_attention(F.relu(self.from_keys(keys, hidden), inplace=not recording()))
-        else:
-            values = self.value_embed(x)
-            attention = self.attention_mean(self.attention_embed((keys, x)))
-        return self.mix(keys, attention, values)
-
-    def _at_once(self, x: Tensor) -> Tensor:
-        """The training pass by functions with gradients of their own, from the parameters of the modules."""
-        keys, values, attention, last = self.key_embed, self.value_embed, self.attention_embed, self.attention_mean
-        assert last.bias is not None
-        convs = (keys.conv.weight, values.conv.weight, attention.conv.weight)
-        weights = Weights(*convs, last.mean_weight(), last.bias)
-        return cot_training(x, weights, (keys.bn, values.bn, attention.bn), keys.conv.groups)
+            return self.mix(keys, self.to_attention(F.relu(hidden + self.from_keys(keys))), values)
+        attention = self.attention_mean(self.attention_embed(torch.cat((keys, x), 1)))
+        return self.mix(keys, attention, self.value_embed(x))
 
     @property
     def fused(self) -> bool:
@@ -128,49 +101,19 @@ class CoTAttention(AuthorsKeys, GatedBlock):
     def fuse(self) -> None:
         """Keep the four convolutions that inference needs.
 
-        Values and the input's share of the attention are one convolution of x, so nothing is concatenated; the last
-        layer is its averaged weights, without the bias, since a softmax over positions ignores a constant.
+        Values and what the input gives to the attention are one convolution of x, so nothing is put side by side; the
+        last layer is its averaged weights, without the bias, since a softmax over positions ignores a constant.
         """
         if self.fused or hasattr(self.key_embed, "bn"):
             return
-        c, hidden = self.c1, self.attention_embed.conv
-        on_keys, on_input = hidden.weight.split((c, c), 1)
-        values = self.value_embed.conv
-        assert values.bias is not None
-        assert hidden.bias is not None
-        weight, bias = torch.cat((values.weight, on_input)), torch.cat((values.bias, hidden.bias))
-        self.from_input = frozen(PointwiseConv2d(c, len(bias)), weight, bias)
-        self.from_keys = frozen(AddingConv2d(c, len(on_keys)), on_keys, None)
-        weight = self.attention_mean.mean_weight()
-        self.to_attention = frozen(PointwiseConv2d(len(on_keys), c), weight, None)
+        if not as_made((self.value_embed, Conv), (self.attention_embed, Conv), (self.attention_mean, TapMeanConv2d)):
+            return
+        embeds = self.value_embed, self.attention_embed
+        if not as_made(*((e.conv, nn.Conv2d) for e in embeds), *zip((e.act for e in embeds), (nn.Identity, nn.ReLU))):
+            return
+        hidden, values = self.attention_embed.conv, self.value_embed.conv
+        on_keys, on_input = hidden.weight.split((self.c1, self.c1), 1)
+        self.from_input = frozen(torch.cat((values.weight, on_input)), torch.cat((values.bias, hidden.bias)))
+        self.from_keys = frozen(on_keys, None)
+        self.to_attention = frozen(self.attention_mean.mean_weight(), None)
         del self.value_embed, self.attention_embed, self.attention_mean
-
-
-def _trains_at_once(block: CoTAttention, x: Tensor) -> bool:
-    """Whether `cot_training` does it: training in full precision on a CPU, of modules as they were made, unwatched."""
-    if not block.training or block.fused or recording() or not torch.is_grad_enabled() or autocast():
-        return False
-    if type(x) not in (Tensor, nn.Parameter) or x.device.type != "cpu" or not x.is_contiguous():
-        return False
-    parts = [part for part in block.modules() if part is not block]
-    if x.dtype not in (torch.float32, torch.float64) or x.numel() <= block.c1 or watched(*parts):
-        return False
-    embeds = ((block.key_embed, nn.ReLU), (block.value_embed, nn.Identity), (block.attention_embed, nn.ReLU))
-    if not all(_as_made(embed, act, x.dtype) for embed, act in embeds) or any("forward" in vars(p) for p in parts):
-        return False
-    return type(block.attention_mean) is TapMeanConv2d and type(block.mix) is PositionSoftmax
-
-
-def _as_made(embed: nn.Module, act: type[nn.Module], dtype: torch.dtype) -> bool:
-    """Whether a Conv-BN-activation computes what the block was made with."""
-    if type(embed) not in (Conv, PointwiseConv) or type(embed.act) is not act:
-        return False
-    conv = embed.conv
-    if not isinstance(conv, nn.Conv2d) or type(conv) not in (nn.Conv2d, PointwiseConv2d):
-        return False
-    if conv.weight.dtype != dtype or conv.bias is not None:
-        return False
-    same = tuple(k // 2 for k in conv.kernel_size)
-    if (conv.stride, conv.padding, conv.dilation, conv.padding_mode) != ((1, 1), same, (1, 1), "zeros"):
-        return False
-    return suits(getattr(embed, "bn", None), dtype)

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
 from ..ops.local_mix import local_mix
-from ..ops.pointwise import pointwise
 from . import checks
-from .conv import AddingConv2d, PointwiseConv2d, frozen
+from .conv import as_made, frozen
 from .gate import GatedBlock
 from .published_keys import AuthorsKeys
 from .split_attention import RadixFusion
@@ -36,9 +35,11 @@ class LocalMix(nn.Module):
 
     def forward(self, values: Tensor, weights: Tensor) -> Tensor:
         """Return the mixed values; with `splits` parts of channels, each has its part of the groups."""
+        weights = weights.to(values.dtype)
+        if self.splits == 1:
+            return local_mix(values, weights, self.kernel_size, interleaved=True)
         pairs = zip(values.chunk(self.splits, 1), weights.chunk(self.splits, 1))
-        mixed = [local_mix(v, w.to(v.dtype), self.kernel_size, interleaved=True) for v, w in pairs]
-        return mixed[0] if self.splits == 1 else torch.cat(mixed, 1)
+        return torch.cat([local_mix(v, w, self.kernel_size, interleaved=True) for v, w in pairs], 1)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds: one for each neighbour and value."""
@@ -57,8 +58,8 @@ class ContextEmbed(nn.Module):
         self.conv = nn.Conv2d(2 * c1, c2, 1, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(c2)
 
-    def shares(self) -> tuple[Tensor, Tensor]:
-        """The weights that x has and those that the keys have, each (c2, c1 / groups, 1, 1)."""
+    def weights_of_each(self) -> tuple[Tensor, Tensor]:
+        """The weights of x and those of the keys, each (c2, c1 / groups, 1, 1)."""
         weight = self.conv.weight
         if self.conv.groups > 1:
             return weight[:, 0::2], weight[:, 1::2]
@@ -67,25 +68,19 @@ class ContextEmbed(nn.Module):
 
     def forward(self, x: Tensor, keys: Tensor) -> Tensor:
         """Return the hidden maps."""
-        groups = self.conv.groups
-        if groups == 1:
-            hidden = pointwise((x, keys), self.conv.weight)
-        else:
-            on_input, on_keys = self.shares()
-            hidden = F.conv2d(x, on_input, groups=groups) + F.conv2d(keys, on_keys, groups=groups)
-        return self.norm(hidden).relu()
-
-    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-        """Multiply-adds: one for each weight and pixel."""
-        return self.conv.weight.shape[1] * output.numel()
+        if self.conv.groups == 1:
+            return self.norm(self.conv(torch.cat((x, keys), 1))).relu()
+        b, c, h, w = x.shape
+        in_turn = torch.cat((x.reshape(b, c, 1, h * w), keys.reshape(b, c, 1, h * w)), 2)
+        return self.norm(self.conv(in_turn.reshape(b, 2 * c, h, w))).relu()
 
 
 class CoTBlock(AuthorsKeys, GatedBlock):
     """The Contextual Transformer block: a static k x k context and a dynamic one, fused by channel attention.
 
     Source: CoTNet, arXiv 2107.12292, section 3.2, figure 2(b), as its authors run it; their weights load.
-    Differs from it: the aggregation is `yolo_cot.ops.local_mix`, without CuPy; on a CPU, input and keys are never put
-    side by side in memory; a last batch of one image does not stop a training. Values and gradients are the same.
+    Differs from it: the aggregation is `yolo_cot.ops.local_mix`, without CuPy; a last batch of one image does not stop
+    a training. Values and gradients are the same.
 
     Args:
         c1: channels in and out, a multiple of 8.
@@ -143,10 +138,9 @@ class CoTBlock(AuthorsKeys, GatedBlock):
             return
         weights = kernel_size**2 * (c1 // share)
         self.hidden = ContextEmbed(c1, c1 // factor, self.groups)
-        self.weights = _conv1x1(c1 // factor, weights, self.groups)
+        self.weights = nn.Conv2d(c1 // factor, weights, 1, groups=self.groups)
         self.weight_norm = nn.GroupNorm(c1 // share, weights)
         self.values = Conv(c1, c1, 1, g=self.groups, act=False)
-        self.values.conv = _conv1x1(c1, c1, self.groups, bias=False)
         self.mix = LocalMix(kernel_size, self.groups)
         self.norm = nn.BatchNorm2d(c1)
         if fusion == "attention":
@@ -165,9 +159,7 @@ class CoTBlock(AuthorsKeys, GatedBlock):
     def dynamic(self, x: Tensor, keys: Tensor) -> Tensor:
         """The dynamic context: values mixed by weights that input and keys give, (B, c1, H, W)."""
         if self.fused:
-            values, hidden = self.from_input(x), self.hidden_of_input(x)
-            hidden = self.hidden_of_keys(keys, hidden) if self.groups == 1 else hidden + self.hidden_of_keys(keys)
-            hidden = hidden.relu()
+            values, hidden = self.from_input(x), (self.hidden_of_input(x) + self.hidden_of_keys(keys)).relu()
             return F.silu(self.mix(values, self.weight_norm(self.weights(hidden))) + self.shift)
         weights = self.weight_norm(self.weights(self.hidden(x, keys)))
         return F.silu(self.norm(self.mix(self.values(x), weights)))
@@ -186,16 +178,20 @@ class CoTBlock(AuthorsKeys, GatedBlock):
         """
         if self.contexts == "static" or self.fused or hasattr(self.key_embed, "bn"):
             return
+        outer = (self.hidden, ContextEmbed), (self.values, Conv), (self.norm, nn.BatchNorm2d), (self.mix, LocalMix)
+        if not as_made(*outer) or not as_made(
+            *((conv, nn.Conv2d) for conv in (self.hidden.conv, self.values.conv)),
+            *((self.hidden.norm, nn.BatchNorm2d), (self.values.act, nn.Identity)),
+        ):
+            return
         scale, shift = _scale_and_shift(self.norm)
         self.register_buffer("shift", shift)
         values = self.values.conv
-        c, shift_values = self.c1, values.bias * scale.flatten()
-        self.from_input = frozen(_conv1x1(c, c, self.groups), values.weight * scale, shift_values)
+        self.from_input = frozen(values.weight * scale, values.bias * scale.flatten(), self.groups)
         scale, shift = _scale_and_shift(self.hidden.norm)
-        on_input, on_keys = self.hidden.shares()
-        self.hidden_of_input = frozen(_conv1x1(c, len(on_input), self.groups), on_input * scale, shift.flatten())
-        adding = AddingConv2d(c, len(on_keys)) if self.groups == 1 else _conv1x1(c, len(on_keys), self.groups)
-        self.hidden_of_keys = frozen(adding, on_keys * scale, None)
+        on_input, on_keys = self.hidden.weights_of_each()
+        self.hidden_of_input = frozen(on_input * scale, shift.flatten(), self.groups)
+        self.hidden_of_keys = frozen(on_keys * scale, None, self.groups)
         del self.values, self.hidden, self.norm
 
 
@@ -227,8 +223,3 @@ def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     assert norm.running_var is not None
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     return scale.view(-1, 1, 1, 1), (norm.bias - norm.running_mean * scale).detach().view(-1, 1, 1)
-
-
-def _conv1x1(c1: int, c2: int, groups: int, bias: bool = True) -> nn.Conv2d:
-    """A 1x1 convolution; without groups the one that is computed as a matrix product."""
-    return PointwiseConv2d(c1, c2, bias) if groups == 1 else nn.Conv2d(c1, c2, 1, groups=groups, bias=bias)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..ops.tracing import recording
+from ..ops.route import route
 from . import checks
 
 
@@ -49,7 +49,7 @@ class GatedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output, behind the gate if there is one."""
-        if self.splits and self.fused and not recording() and not torch.is_grad_enabled() and self._worth_splitting(x):
+        if self.splits and self.fused and self._worth_splitting(x):
             y = torch.empty_like(x)
             for image, place in zip(x.split(1), y.split(1)):
                 place.copy_(self.attend(image))
@@ -59,7 +59,8 @@ class GatedBlock(nn.Module):
 
     def _worth_splitting(self, x: Tensor) -> bool:
         """Whether large maps of a batch would push each other out of the cache."""
-        return x.device.type == "cpu" and x.shape[0] > 1 and x[0].numel() >= self.large
+        large = x.device.type == "cpu" and x.shape[0] > 1 and x[0].numel() >= self.large
+        return large and not torch.is_grad_enabled() and route() == "eager"
 
     def fuse(self) -> None:
         """Fold what is constant at inference. `model.fuse()` calls it after batch norm has been folded."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..ops.local_mix import local_mix
-from ..ops.local_relation import local_relation
+from ..ops.local_mix import local_mix, local_relation
 from . import checks
 from .gate import GatedBlock
 from .outlook import heads

@@ -5,20 +5,16 @@ Source: VOLO, "Vision Outlooker for Visual Recognition", arXiv 2106.13112, secti
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops.outlook import memory_format, mix_taps, outlook, taps_of
-from ..ops.outlook_recorded import outlook_recorded, recorded_order
-from ..ops.outlook_strided import outlook_strided
-from ..ops.pointwise import memory_format_of
-from ..ops.tracing import compiling, recording
+from ..ops.outlook import outlook, window_centres
 from . import checks
-from .conv import PointwiseConv2d, ScaledConv2d
+from .conv import ScaledConv2d, as_made
 from .gate import GatedBlock
-from .hooks import watched
 from .published_keys import AuthorsKeys
 
 
@@ -35,9 +31,7 @@ class WindowMix(nn.Module):
     def forward(self, values: Tensor, logits: Tensor) -> Tensor:
         """Return the mixed values."""
         dropout = self.dropout if self.training else 0.0
-        exporting = self.stride > 1 and recording() and not compiling()
-        mix = outlook_strided if exporting else outlook
-        return mix(values, logits, self.num_heads, self.kernel_size, self.stride, dropout)
+        return outlook(values, logits, self.num_heads, self.kernel_size, self.stride, dropout)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds of what is computed.
@@ -107,63 +101,28 @@ class OutlookAttention(AuthorsKeys, GatedBlock):
         self.proj_drop = checks.probability(name, "proj_drop", proj_drop)
         attn_drop = checks.probability(name, "attn_drop", attn_drop)
         scale = (c1 // self.num_heads) ** -0.5 if qk_scale is None else checks.number(name, "qk_scale", qk_scale)
-        self.v = PointwiseConv2d(c1, c1, checks.flag(name, "qkv_bias", qkv_bias))
+        self.v = nn.Conv2d(c1, c1, 1, bias=checks.flag(name, "qkv_bias", qkv_bias))
         self.attn = ScaledConv2d(c1, self.num_heads * kernel_size**4, scale)
         self.mix = WindowMix(self.num_heads, kernel_size, stride, attn_drop)
-        self.proj = PointwiseConv2d(c1, c1)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was pickled when the projections were plain convolutions, too."""
-        super().__setstate__(state)
-        for projection in (self.v, self.proj):
-            if type(projection) is nn.Conv2d:
-                projection.__class__ = PointwiseConv2d
+        self.proj = nn.Conv2d(c1, c1, 1)
 
     def attend(self, x: Tensor) -> Tensor:
         """Project, mix the windows, project."""
-        y = self.proj(self._recorded(x)) if recording() else self.proj(self._mixed(x), memory_format_of(x))
+        attn = self.logits if self.fused else self.attn
+        y = self.proj(self.mix(self.v(x), attn(window_centres(x, self.stride))))
         return F.dropout(y, self.proj_drop, self.training) if self.proj_drop else y
-
-    def _mixed(self, x: Tensor) -> Tensor:
-        """The mixed values. The logits come first: what is made later takes the memory that they leave."""
-        heads, k, s, attn, mix = self.num_heads, self.kernel_size, self.stride, self.attn, self.mix
-        form = memory_format(x, heads, k, s)
-        logits = attn(x if s == 1 else pooled(x, s))
-        if watched(attn, mix):
-            return mix(self.v(x, form), logits)
-        taps = taps_of(logits, heads, k, s, mix.dropout if self.training else 0.0, overwrite=True)
-        del logits
-        return mix_taps(self.v(x, form), taps, heads, k, s)
-
-    def _recorded(self, x: Tensor) -> Tensor:
-        """The mixed values, for recorded graphs."""
-        heads, k, s = self.num_heads, self.kernel_size, self.stride
-        if compiling() or s > 1:
-            return self.mix(self.v(x), self.attn(x if s == 1 else pooled(x, s)))
-        dropout = self.mix.dropout if self.training else 0.0
-        return outlook_recorded(self.v(x), self.attn(x, recorded_order(heads, k)), heads, k, dropout)
 
     @property
     def fused(self) -> bool:
         """Whether `fuse` has been called."""
-        return self.attn.folded
+        return not hasattr(self, "attn")
 
+    @torch.no_grad()
     def fuse(self) -> None:
-        """Fold the scale of the logits into the attention's weights."""
-        self.attn.fold()
-
-
-def pooled(x: Tensor, s: int) -> Tensor:
-    """Mean of each s x s square, of what is there of it at the lower and right edge: `avg_pool2d` with `ceil_mode`.
-
-    In compiled graphs it is spelled out: the code that torch 2.15 generates for it has wrong gradients at those edges.
-    """
-    if not compiling():
-        return F.avg_pool2d(x, s, s, ceil_mode=True)
-    h, w = x.shape[2:]
-    surplus = (0, -w % s, 0, -h % s)
-    share = F.avg_pool2d(F.pad(x.new_ones(1, 1, h, w), surplus), s, s)
-    return F.avg_pool2d(F.pad(x, surplus), s, s) / share
+        """Fold the scale of the logits into weights, which get another name, so that none is scaled twice."""
+        if not self.fused and as_made((self.attn, ScaledConv2d)):
+            self.logits = self.attn.folded()
+            del self.attn
 
 
 def heads(owner: str, c1: int, width: int = 32) -> int:

@@ -68,9 +68,9 @@ class Outlooker(AuthorsKeys, GatedBlock):
             start_small(self)
 
     def attend(self, x: Tensor) -> Tensor:
-        """Return what the block adds to its input: the attention's share and the MLP's."""
-        share = drop_path(self.attn(self.norm1(x)), self.drop_path, self.training)
-        return share + drop_path(self.mlp(self.norm2(x + share)), self.drop_path, self.training)
+        """Return what the block adds to its input: what the attention adds, and then the MLP."""
+        added = drop_path(self.attn(self.norm1(x)), self.drop_path, self.training)
+        return added + drop_path(self.mlp(self.norm2(x + added)), self.drop_path, self.training)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the input and, behind the gate if there is one, what the block adds to it."""

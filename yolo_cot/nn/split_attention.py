@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from ..ops.tracing import recording
 from .published_keys import AuthorsKeys
 
 
@@ -64,29 +63,26 @@ class RadixFusion(AuthorsKeys):
         self.reduce = pooled_conv(c1, hidden, nn.ReLU())
         self.expand = nn.Conv2d(hidden, 2 * c1, 1)
 
-    def dynamic_share(self, dynamic: Tensor, static: Tensor) -> Tensor:
-        """Share of the dynamic context in each channel, (B, c1, 1, 1); the static one has the rest."""
+    def dynamic_weight(self, dynamic: Tensor, static: Tensor) -> Tensor:
+        """Weight of the dynamic context in each channel, (B, c1, 1, 1); the static one has the rest."""
         pooled = dynamic.mean((2, 3), keepdim=True) + static.mean((2, 3), keepdim=True)
-        weight, bias = self.expand.weight, self.expand.bias
-        assert bias is not None
-        return F.conv2d(self.reduce(pooled), weight[0::2] - weight[1::2], bias[0::2] - bias[1::2]).sigmoid()
+        logits = self.expand(self.reduce(pooled))
+        for_dynamic, for_static = logits.reshape(len(logits), -1, 2, 1).split(1, 2)
+        return (for_dynamic - for_static).sigmoid()
 
     def shares(self, dynamic: Tensor, static: Tensor) -> Tensor:
-        """Shares of the dynamic and the static context, (B, 2, c1)."""
-        share = self.dynamic_share(dynamic, static).flatten(1)
-        return torch.stack((share, 1 - share), 1)
+        """Weights of the dynamic and the static context, (B, 2, c1)."""
+        weight = self.dynamic_weight(dynamic, static).flatten(1)
+        return torch.stack((weight, 1 - weight), 1)
 
     def forward(self, dynamic: Tensor, static: Tensor) -> Tensor:
         """Return the weighted sum of the two contexts."""
-        share = self.dynamic_share(dynamic, static)
-        if recording():
-            return static + share * (dynamic - static)
-        return torch.lerp(static, dynamic, share.to(static.dtype))
+        return static + self.dynamic_weight(dynamic, static).to(static.dtype) * (dynamic - static)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds: two additions for the pools, two operations to mix, two convolutions of pooled maps."""
         hidden, c1 = self.expand.in_channels, self.expand.out_channels // 2
-        return 4 * output.numel() + 2 * output.shape[0] * hidden * c1
+        return 4 * output.numel() + 3 * output.shape[0] * hidden * c1
 
 
 class SplitAttentionConv(AuthorsKeys):

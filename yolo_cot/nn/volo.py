@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from ..ops.tracing import recording
 from . import checks
 from .outlook import head_count
 from .published_keys import AuthorsKeys
@@ -76,7 +75,8 @@ class VOLOPosition(nn.Module):
     """Learned position embedding, added to the map; for a map of another size it is resized, bicubically.
 
     Source: VOLO, arXiv 2106.13112, section 3.2; resizing as the authors resize it for fine-tuning.
-    Differs from it: resized at every call that needs it, so that one model takes images of any size.
+    Differs from it: resized at every call (for its own size that changes nothing), so that one model takes images of
+    any size.
 
     Args:
         c1: channels.
@@ -92,9 +92,7 @@ class VOLOPosition(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the embedding at the size of `x`."""
-        embedding: Tensor = self.pos_embed
-        if recording() or x.shape[2:] != embedding.shape[2:]:
-            embedding = F.interpolate(embedding, size=x.shape[2:], mode="bicubic", align_corners=False)
+        embedding = F.interpolate(self.pos_embed, size=x.shape[2:], mode="bicubic", align_corners=False)
         return x + embedding.to(x.dtype)
 
 
@@ -136,6 +134,6 @@ class VOLOTransformer(AuthorsKeys):
         start_small(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend, then think, each beside a shortcut."""
+        """Attention, then MLP, each with a residual."""
         x = x + drop_path(self.attn(self.norm1(x)), self.drop_path, self.training)
         return x + drop_path(self.mlp(self.norm2(x)), self.drop_path, self.training)

@@ -17,7 +17,7 @@ from ...nn.cot import CoTAttention
 from ...nn.cot_block import CoTBlock, CoXtBlock
 from ...nn.local_self_attention import LocalSelfAttention
 from ...nn.outlook import OutlookAttention
-from ...ops.outlook_merge import merge
+from ...ops.outlook.taps import collect
 from .looks import Call, Look, Map, add_windows, compare, entropy, kernel_of
 
 
@@ -75,7 +75,7 @@ def contextual(block: Any, calls: Mapping[str, Call]) -> Look:
 def outlook_attention(block: OutlookAttention, calls: Mapping[str, Call]) -> Look:
     """Read outlook attention: from where, and with which weight, values arrive at each pixel, per head.
 
-    With stride 1 these are the (2k - 1) x (2k - 1) taps of `yolo_cot.ops.outlook_merge`, and even attention gives the
+    With stride 1 these are the (2k - 1) x (2k - 1) taps of `yolo_cot.ops.outlook`, and even attention gives the
     middle more than the corners, for the windows overlap; with another stride, the mean of the k * k rows of each
     window's attention, k x k taps. Weights on the padding outside the map count.
     """
@@ -94,7 +94,7 @@ def outlook_attention(block: OutlookAttention, calls: Mapping[str, Call]) -> Loo
 def _merged(attention: Tensor, k: int) -> Tensor:
     """Effective windows (heads, (2k - 1)**2, h, w) of attention (heads, k * k, k * k, h, w)."""
     heads, size = attention.shape[0], attention.shape[3:]
-    windows = merge(attention.reshape(1, -1, *size), heads, k)[0].view(heads, -1, *size)
+    windows = collect(attention.reshape(1, -1, *size), heads, k).view(heads, -1, *size)
     return windows / windows.sum(1, keepdim=True)
 
 

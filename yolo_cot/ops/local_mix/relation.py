@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .local_mix import cut
+from .window import cut
 
 
 def local_relation(query: Tensor, key: Tensor, num_heads: int, kernel_size: int) -> Tensor:

@@ -19,8 +19,7 @@ from torch import Tensor
 
 from tests.conftest import ROOT
 from tests.tolerances import PARITY, distance
-from yolo_cot.ops import local_mix_triton
-from yolo_cot.ops.local_mix import Window, local_mix_reference, square, window_mix
+from yolo_cot.ops.local_mix import Window, cuda, reference, square, window_mix
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
@@ -28,7 +27,7 @@ TOLERANCE = {torch.float64: PARITY, torch.float32: 1e-5, torch.bfloat16: 1e-2, t
 KERNELS = [
     pytest.mark.gpu,
     pytest.mark.skipif(
-        not local_mix_triton.available(),
+        not cuda.available(),
         reason="no CUDA device with Triton; on the CPU these run in a subprocess, under Triton's interpreter",
     ),
 ]
@@ -51,17 +50,6 @@ CASES = {
 }
 
 
-def reference(v: Tensor, weight: Tensor, window: Window, interleaved: bool) -> Tensor:
-    """The definition for a rectangle: the centred square around it, its other taps being zero."""
-    r = max(abs(window.top), abs(window.left), abs(window.top + window.height - 1), abs(window.left + window.width - 1))
-    b, _, h, w = weight.shape
-    taps = weight.reshape(b, -1, window.height, window.width, h, w)
-    full = taps.new_zeros(b, taps.shape[1], 2 * r + 1, 2 * r + 1, h, w)
-    y, x = r + window.top, r + window.left
-    full[:, :, y : y + window.height, x : x + window.width] = taps
-    return local_mix_reference(v, full.reshape(b, -1, h, w), 2 * r + 1, interleaved=interleaved)
-
-
 def inputs(shape: tuple[int, ...], window: Window, dtype: torch.dtype) -> list[Tensor]:
     """Values, weights and the gradient of the output."""
     b, c, groups, h, w = shape
@@ -72,13 +60,13 @@ def inputs(shape: tuple[int, ...], window: Window, dtype: torch.dtype) -> list[T
 def compare(v: Tensor, weight: Tensor, grad: Tensor, window: Window, interleaved: bool) -> None:
     """Values and gradients, against the definition in float64 on the CPU."""
     exact = [t.detach().to("cpu", torch.float64) for t in (v, weight, grad)]
-    out = reference(exact[0].requires_grad_(), exact[1].requires_grad_(), window, interleaved)
+    out = reference.mix(exact[0].requires_grad_(), exact[1].requires_grad_(), window, interleaved)
     wanted = out, *torch.autograd.grad(out, exact[:2], exact[2])
     v, weight = v.detach().requires_grad_(), weight.detach().requires_grad_()
     # What torch.empty returns is filled with NaN, so that nothing is right because it was never written.
     torch.use_deterministic_algorithms(True)
     try:
-        out = local_mix_triton.window_mix(v, weight, window, interleaved=interleaved)
+        out = cuda.mix(v, weight, window, interleaved)
         found = out, *torch.autograd.grad(out, (v, weight), grad)
     finally:
         torch.use_deterministic_algorithms(False)
@@ -118,13 +106,13 @@ class TestKernels:
         # 2048 + 8 * 1: in either half precision, every single addition would be rounded away.
         weight = torch.ones(1, 9, 3, 3, dtype=dtype, device=DEVICE)
         weight[0, 0] = 2048
-        out = local_mix_triton.window_mix(torch.ones(1, 1, 3, 3, dtype=dtype, device=DEVICE), weight, square(3))
+        out = cuda.mix(torch.ones(1, 1, 3, 3, dtype=dtype, device=DEVICE), weight, square(3), False)
         assert out[0, 0, 1, 1] == torch.tensor(2056.0, dtype=dtype)
 
     @pytest.mark.parametrize("interleaved", [False, True])
     @pytest.mark.parametrize("multiprocessors", [1, 1000])
     def test_every_division_of_the_work_gives_the_same(self, multiprocessors, interleaved, monkeypatch):
-        monkeypatch.setattr(local_mix_triton, "_multiprocessors", lambda device: multiprocessors)
+        monkeypatch.setattr(cuda, "_multiprocessors", lambda device: multiprocessors)
         compare(*inputs((1, 10, 2, 5, 9), square(3), torch.float64), square(3), interleaved)
 
     def test_inputs_of_any_strides_are_taken(self):
@@ -133,18 +121,10 @@ class TestKernels:
         last = [t.to(memory_format=torch.channels_last) for t in (v[..., :3], weight[..., :3], grad[..., :3])]
         compare(*last, square(3), True)
 
-    def test_only_the_gradients_that_are_asked_for_are_computed(self, monkeypatch):
-        v, weight, _ = inputs((1, 2, 1, 3, 3), square(3), torch.float64)
-        monkeypatch.setattr(local_mix_triton, "gradient_plan", None)
-        local_mix_triton.window_mix(v.requires_grad_(), weight, square(3)).sum().backward()
-        assert v.grad is not None
-        with pytest.raises(TypeError, match="not callable"):
-            local_mix_triton.window_mix(v, weight.requires_grad_(), square(3)).sum().backward()
-
     @pytest.mark.parametrize("shape", [(0, 4, 2, 3, 3), (2, 4, 2, 0, 3)])
     def test_an_empty_map_is_empty(self, shape):
         v, weight, _ = inputs(shape, square(3), torch.float64)
-        out = local_mix_triton.window_mix(v.requires_grad_(), weight.requires_grad_(), square(3))
+        out = cuda.mix(v.requires_grad_(), weight.requires_grad_(), square(3), False)
         assert out.shape == v.shape
         out.sum().backward()
         assert weight.grad.shape == weight.shape
@@ -152,21 +132,22 @@ class TestKernels:
     def test_a_second_derivative_is_right(self):
         found = []
         v, weight, grad = inputs((1, 4, 2, 3, 4), square(3), torch.float64)
-        for mix in (local_mix_triton.window_mix, lambda *a: local_mix_reference(*a[:2], 3)):
+        for mix in (cuda.mix, reference.mix):
             v, weight, grad = [t.detach().requires_grad_() for t in (v, weight, grad)]
-            out = mix(v, weight, square(3)).square()
+            out = mix(v, weight, square(3), False).square()
             first = torch.autograd.grad(out, (v, weight), grad, create_graph=True)
             found.append(torch.autograd.grad(sum(t.square().sum() for t in first), (v, weight, grad)))
         for got, want in zip(*found):
             assert distance(got, want) < PARITY
 
-    def test_torch_compile_records_the_operators_without_a_break(self):
+    def test_torch_compile_records_the_operators_without_a_break(self, monkeypatch):
+        monkeypatch.setattr(cuda, "fits", lambda v: True)
         v, weight, grad = inputs((1, 4, 2, 3, 4), square(3), torch.float64)
         v, weight = v.requires_grad_(), weight.requires_grad_()
 
         def function(v: Tensor, weight: Tensor) -> Tensor:
-            assert local_mix_triton.available()
-            return local_mix_triton.window_mix(v.sin(), weight, square(3), interleaved=True).cos()
+            assert cuda.available()
+            return window_mix(v.sin(), weight, square(3), interleaved=True).cos()
 
         torch.compiler.reset()
         found = []
@@ -176,22 +157,10 @@ class TestKernels:
         for got, want in zip(*found):
             assert distance(got, want) < PARITY
 
-    def test_the_operation_takes_the_kernels_on_a_gpu(self, monkeypatch):
-        from torch._subclasses.fake_tensor import FakeTensorMode
-
-        calls = []
-        kept = local_mix_triton.window_mix
-        monkeypatch.setattr(local_mix_triton, "window_mix", lambda *a, **k: calls.append(a) or kept(*a, **k))
-        # A fake tensor says that it lies on a GPU where there is none.
-        with FakeTensorMode():
-            v, weight = torch.empty(2, 4, 5, 7, device="cuda"), torch.empty(2, 18, 5, 7, device="cuda")
-            assert window_mix(v, weight, square(3)).shape == v.shape
-        assert len(calls) == 1
-
 
 def test_without_triton_the_kernels_are_not_available(monkeypatch):
     monkeypatch.setitem(sys.modules, "triton", None)
-    assert local_mix_triton._available.__wrapped__() is False
+    assert cuda._available.__wrapped__() is False
 
 
 @pytest.mark.skipif(INTERPRETED, reason="the interpreter compiles nothing")
@@ -203,13 +172,13 @@ def test_the_kernels_compile_for_a_gpu_without_shared_memory(dtype, tmp_path, mo
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from yolo_cot.ops import local_mix_kernels as kernels
+    from yolo_cot.ops.local_mix import cuda_kernels as kernels
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     window = {"TOP": -2, "LEFT": -2, "WINDOW_H": 5, "WINDOW_W": 5, "INTERLEAVED": False}
     plans = {
-        kernels.mix_kernel: local_mix_triton.mix_plan(16, 32, 80, 80, 132),
-        kernels.weight_gradient_kernel: local_mix_triton.gradient_plan(16, 32, 80, 80, 5, 132),
+        kernels.mix_kernel: cuda.mix_plan(16, 32, 80, 80, 132),
+        kernels.weight_gradient_kernel: cuda.gradient_plan(16, 32, 80, 80, 5, 132),
     }
     for kernel, plan in plans.items():
         constants = {

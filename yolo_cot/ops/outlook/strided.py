@@ -1,4 +1,4 @@
-"""Outlook attention at any stride for exported graphs: the windows mixed as in the paper, without unfold and fold.
+"""Outlook attention with strides above 1, on every route: the windows mixed as in the paper, without unfold and fold.
 
 At stride s the windows' centres form a map of 1 / s**2 of the pixels, and so does every position of the windows. Mixing
 them entry by entry takes k**4 products of such maps, one node each. No slice has a step, which some runtimes ignore
@@ -14,21 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .local_mix import cut
-from .outlook import attention_softmax
-from .outlook_merge import covering
+from ..local_mix.window import cut
 
 
-def outlook_strided(
-    v: Tensor, logits: Tensor, num_heads: int, kernel_size: int = 3, stride: int = 2, dropout: float = 0.0
-) -> Tensor:
-    """`outlook` for exported graphs; meant for strides above 1, where it takes some k**4 / s**2 products per pixel."""
+def mix(v: Tensor, attention: Tensor, num_heads: int, kernel_size: int, stride: int = 2) -> Tensor:
+    """Mix the values (B, C, H, W) by the attention (B, num_heads * k**4, h, w) of every s-th pixel."""
     k, s, r = kernel_size, stride, kernel_size // 2
     b, c, height, width = v.shape
-    h, w = logits.shape[2:]
-    attention = attention_softmax(logits.reshape(b, num_heads * k * k, k * k, h * w))
-    if dropout:
-        attention = F.dropout(attention, dropout)
+    h, w = attention.shape[2:]
     entries = attention.reshape(b, num_heads, k**4, h * w).to(v.dtype).split(1, 2)
     padded = F.pad(v, (r, w * s - width + r, r, h * s - height + r))
     windows = [
@@ -42,14 +35,22 @@ def outlook_strided(
         for i in range(k * k)
     ]
     rows = []
-    for y_sources in covering(k, s):
+    for y_sources in _covering(k, s):
         row = []
-        for x_sources in covering(k, s):
+        for x_sources in _covering(k, s):
             parts = [_shifted(mixed[iy * k + ix], ty, tx) for iy, ty in y_sources for ix, tx in x_sources]
             phase = reduce(add, parts) if parts else torch.zeros_like(mixed[0])
             row.append(phase.reshape(b, c * h, w, 1))
         rows.append(torch.cat(row, 3).reshape(b, c * h, 1, w * s))
     return torch.cat(rows, 2).reshape(b, c, h * s, w * s)[:, :, :height, :width]
+
+
+def _covering(k: int, s: int) -> list[list[tuple[int, int]]]:
+    """Along one axis, for each phase of the output: the positions i and the shifts t of the windows that cover it.
+
+    Position i of the window at Y + t is the pixel s * Y + phase: i - k // 2 + s * t = phase.
+    """
+    return [[(i, (p + k // 2 - i) // s) for i in range(k) if (p + k // 2 - i) % s == 0] for p in range(s)]
 
 
 def _shifted(x: Tensor, down: int, right: int) -> Tensor:

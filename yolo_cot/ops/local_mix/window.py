@@ -41,3 +41,11 @@ class Window(NamedTuple):
 def square(kernel_size: int) -> Window:
     """The centred k x k window."""
     return Window(-(kernel_size // 2), -(kernel_size // 2), kernel_size, kernel_size)
+
+
+def cut(start: int, surplus: int) -> slice:
+    """What stays of an axis that is `surplus` too long, from `start` on.
+
+    Both ends are constants whatever the size of the map, which keeps recorded graphs free of arithmetic on shapes.
+    """
+    return slice(start, start - surplus or None)

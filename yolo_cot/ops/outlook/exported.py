@@ -1,11 +1,8 @@
-"""Outlook attention at stride 1 for recorded graphs: one batched matrix product, rank 4 at most.
+"""Outlook attention at stride 1 for exported graphs: one batched matrix product, rank 4 at most.
 
-The same sums as in `outlook`. The windows are merged into taps along y first and along x second; then the taps of a run
-of pixels in a row are spread into a band matrix, which is multiplied by the values that the run can reach. Runtimes
-do that several times faster than a product and an addition per tap over the whole map.
-
-For the merging, the channels of the logits stand in an order of their own, which costs nothing when the weights that
-make them are put into it.
+The same sums as in the definition. The windows are merged into taps along y first and along x second; then the taps of
+a run of pixels in a row are spread into a band matrix, which is multiplied by the values that the run can reach.
+onnxruntime does that a third faster than a product and an addition per tap over the whole map.
 """
 
 from __future__ import annotations
@@ -17,61 +14,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .local_mix import cut
-from .outlook import attention_softmax
+from ..local_mix.window import cut
 
 # Pixels of a row that one matrix covers: measured, and a divisor of the maps' sides at 640 x 640.
 RUN = 10
 
 
-def recorded_order(num_heads: int, kernel_size: int) -> list[int]:
-    """Where `outlook_recorded` wants which channel of the logits: entry n is the (head, i, j) index of channel n.
-
-    Its order is (i_y, j_y, j_x, i_x, head): the softmax then runs over one axis, what is added is contiguous, and both
-    directions are merged one after the other. The permutation belongs into the weights that make the logits.
-    """
-    k = kernel_size
-    return [
-        ((n * k + iy) * k + ix) * k * k + jy * k + jx
-        for iy in range(k)
-        for jy in range(k)
-        for jx in range(k)
-        for ix in range(k)
-        for n in range(num_heads)
-    ]
-
-
-def outlook_recorded(v: Tensor, logits: Tensor, num_heads: int, kernel_size: int, dropout: float = 0.0) -> Tensor:
-    """`outlook` at stride 1 for recorded graphs; the logits' channels are in `recorded_order`."""
+def mix(v: Tensor, attention: Tensor, num_heads: int, kernel_size: int, stride: int = 1) -> Tensor:
+    """Mix the values (B, C, H, W) by the attention (B, num_heads * k**4, H, W); for stride 1."""
     k = kernel_size
     b, _, h, w = v.shape
-    attention = attention_softmax(logits.reshape(b, k, k * k, k * num_heads * h * w))
-    if dropout:
-        attention = F.dropout(attention, dropout)
-    attention = attention.reshape(b, k**4 * num_heads, h, w).to(v.dtype)
     run = max(RUN, 2 * k - 2)  # a run reaches into the next one only
     surplus = (run - w % run) % run
-    return _band_mix(v, _taps(attention, num_heads, k, surplus), num_heads, k, run, surplus)
+    by_head = attention.to(v.dtype).reshape(b * num_heads, k**4, h, w)
+    return _band_mix(v, _taps(by_head, k, surplus), num_heads, k, run, surplus)
 
 
-def _taps(attention: Tensor, heads: int, k: int, surplus: int) -> Tensor:
-    """Merged taps, channels (d_x, d_y, head); `surplus` columns of zeros are appended to the map."""
-    b, _, h, w = attention.shape
-    r = k // 2
-    rows = _merge(F.pad(attention, (0, 0, r, r)), k, k * k * heads, 2)
-    merged = torch.cat([row.reshape(b, k * k, 1, heads * h * w) for row in rows], 2)
-    padded = F.pad(merged.reshape(b, k * k * (2 * k - 1) * heads, h, w), (r, r + surplus))
-    return torch.cat(_merge(padded, k, (2 * k - 1) * heads, 3), 1)
+def _taps(attention: Tensor, k: int, surplus: int) -> Tensor:
+    """Merged taps, (N, (2k - 1)**2, h, w + surplus), channels (d_x, d_y), of attention (N, k**4, h, w).
 
-
-def _merge(padded: Tensor, k: int, size: int, axis: int) -> list[Tensor]:
-    """Along one axis: add what arrives from offset j - i, which the window at i before the pixel has at its place j.
-
-    The channels are k x k blocks of `size`: (i, j) along y, where i comes first, (j, i) along x.
+    The channels of the attention are (i_y, i_x, j_y, j_x). `surplus` columns of zeros are appended to the map.
     """
+    n, _, h, w = attention.shape
+    r, side = k // 2, 2 * k - 1
+    blocks = F.pad(attention, (0, 0, r, r)).split(k, 1)
+    merged = []
+    for ix in range(k):
+        rows = _merge({(iy, jy): blocks[(iy * k + ix) * k + jy] for iy in range(k) for jy in range(k)}, k, 2)
+        merged.append(torch.cat([row.reshape(n, k, 1, h * w) for row in rows], 2).reshape(n, k * side, h, w))
+    columns = F.pad(torch.cat(merged, 1), (r, r + surplus)).split(side, 1)
+    return torch.cat(_merge({(ix, jx): columns[ix * k + jx] for ix in range(k) for jx in range(k)}, k, 3), 1)
+
+
+def _merge(blocks: dict[tuple[int, int], Tensor], k: int, axis: int) -> list[Tensor]:
+    """Along one axis: add what arrives from offset j - i, which the window at i before the pixel has at its place j."""
     offsets: list[list[Tensor]] = [[] for _ in range(2 * k - 1)]
-    for n, block in enumerate(padded.split(size, 1)):
-        i, j = (n // k, n % k) if axis == 2 else (n % k, n // k)
+    for (i, j), block in blocks.items():
         kept = cut(k - 1 - i, k - 1)
         offsets[j - i + k - 1].append(block[:, :, kept] if axis == 2 else block[:, :, :, kept])
     return [reduce(add, terms) for terms in offsets]
@@ -87,14 +65,14 @@ def _band_mix(v: Tensor, taps: Tensor, heads: int, k: int, run: int, surplus: in
     b, c, h, w = v.shape
     d, side = c // heads, 2 * k - 1
     reach = run + side - 1
-    rows = taps.reshape(b, side * side, -1).transpose(1, 2).reshape(b, -1, run, side * side)
+    rows = taps.reshape(b * heads, side * side, -1).transpose(1, 2).reshape(b * heads, -1, run, side * side)
     # Rows `side` longer than the matrix's; read at its width, each next one starts `side` columns further.
-    band = F.pad(rows, (0, side * (reach + 1) - side * side)).reshape(b, -1, run * side * (reach + 1))
-    band = band[:, :, : run * side * reach].reshape(b, -1, run, side * reach)
+    band = F.pad(rows, (0, side * (reach + 1) - side * side)).reshape(b * heads, -1, run * side * (reach + 1))
+    band = band[:, :, : run * side * reach].reshape(b * heads, -1, run, side * reach)
 
     last = v.reshape(b, heads, d, h * w).transpose(2, 3).reshape(b * heads, h, w, d)
     values = _gathered(last, k, run, surplus) if torch.onnx.is_in_onnx_export() else _sliced(last, k, run, surplus)
-    values = values.reshape(b, -1, side * reach, d)
+    values = values.reshape(b * heads, -1, side * reach, d)
     mixed = torch.matmul(band, values).reshape(b * heads, h, -1, d)[:, :, :w]
     return mixed.reshape(b, heads, h * w, d).transpose(2, 3).reshape(b, c, h, w)
 

@@ -1,4 +1,4 @@
-"""Triton kernels of the local mix. Importing this needs Triton; `local_mix_triton` is the door to it.
+"""Triton kernels of the local mix. Importing this needs Triton; `cuda` launches them.
 
 A program owns PIXELS pixels of one image, taken along the flattened map so that neighbouring threads read neighbouring
 addresses, and CHANNELS channels of one group. Each weight it loads serves all of these channels, and with ROWS = 2 it
@@ -17,7 +17,7 @@ OPTIONS = {"enable_fp_fusion": True}
 
 # Sizes differ from batch to batch: a kernel compiled for one serves all. It also keeps Triton from giving a thread four
 # neighbouring pixels where the width is a multiple of 16: shifted reads would then be strided.
-_SIZES = ["groups", "share", "height", "width"]
+_SIZES = ["groups", "channels_per_group", "height", "width"]
 
 
 def sum_type(dtype: torch.dtype) -> tl.dtype:
@@ -26,14 +26,14 @@ def sum_type(dtype: torch.dtype) -> tl.dtype:
 
 
 @triton.jit
-def _first_channel(image_group, groups, share, INTERLEAVED: tl.constexpr):
+def _first_channel(image_group, groups, channels_per_group, INTERLEAVED: tl.constexpr):
     """Index of a group's first channel among all channels of the batch, and the step to its next one."""
     image = image_group // groups
     group = image_group % groups
     if INTERLEAVED:
-        return (image * groups * share + group).to(tl.int64), groups
+        return (image * groups * channels_per_group + group).to(tl.int64), groups
     else:
-        return (image_group * share).to(tl.int64), 1
+        return (image_group * channels_per_group).to(tl.int64), 1
 
 
 @triton.jit
@@ -93,7 +93,7 @@ def mix_kernel(
     weight_ptr,
     out_ptr,
     groups,
-    share,
+    channels_per_group,
     height,
     width,
     TOP: tl.constexpr,
@@ -112,7 +112,7 @@ def mix_kernel(
     """Sum each pixel's window of `source` with its weights; ADJOINT sends each pixel's value to its window instead.
 
     The adjoint gathers too, for no two programs may write one output: from the mirrored window, with each neighbour's
-    own weight for the way back. SUM is the type of the sums; WHOLE, whether CHANNELS * TILES is exactly `share`.
+    own weight for it. SUM is the type of the sums; WHOLE, whether CHANNELS * TILES is exactly `channels_per_group`.
     """
     program = tl.program_id(0)
     # The tiles of one place are neighbours, so that its weights are still in the cache.
@@ -127,9 +127,9 @@ def mix_kernel(
     own = y * width + x
 
     plane = height * width
-    first, step = _first_channel(image_group, groups, share, INTERLEAVED)
+    first, step = _first_channel(image_group, groups, channels_per_group, INTERLEAVED)
     channel = tl.arange(0, CHANNELS)[:, None]
-    present = channel < (CHANNELS if WHOLE else share - tile * CHANNELS)
+    present = channel < (CHANNELS if WHOLE else channels_per_group - tile * CHANNELS)
     start = (first + tile * CHANNELS * step) * plane
     source = source_ptr + start + channel * (step * plane)
     out = out_ptr + start + channel * (step * plane)
@@ -165,7 +165,7 @@ def weight_gradient_kernel(
     source_ptr,
     out_ptr,
     groups,
-    share,
+    channels_per_group,
     height,
     width,
     TOP: tl.constexpr,
@@ -183,7 +183,7 @@ def weight_gradient_kernel(
 ):
     """Per pixel and tap, the product of the output's gradient and what the tap reads, summed over the group's channels.
 
-    PARTS programs share the rows of one place's window, to fill the device on small maps.
+    PARTS programs divide the rows of one place's window, to fill the device on small maps.
     """
     program = tl.program_id(0)
     part = program % PARTS
@@ -197,7 +197,7 @@ def weight_gradient_kernel(
     own = y * width + x
 
     plane = height * width
-    first, step = _first_channel(image_group, groups, share, INTERLEAVED)
+    first, step = _first_channel(image_group, groups, channels_per_group, INTERLEAVED)
     channel = tl.arange(0, CHANNELS)[:, None]
     grad = grad_ptr + first * plane + channel * (step * plane)
     source = source_ptr + first * plane + channel * (step * plane)
@@ -205,7 +205,7 @@ def weight_gradient_kernel(
 
     if TILES == 1:
         # The usual case: the gradients stay in registers for all taps.
-        present = channel < (CHANNELS if WHOLE else share)
+        present = channel < (CHANNELS if WHOLE else channels_per_group)
         upper = tl.load(grad + own, mask=owned & present, other=0).to(SUM)
         lower = upper
         if ROWS == 2:
@@ -227,7 +227,7 @@ def weight_gradient_kernel(
                 for_lower = tl.zeros((1, PIXELS), dtype=SUM)
                 for tile in range(TILES):
                     skip = tile * CHANNELS * step * plane.to(tl.int64)
-                    present = channel < share - tile * CHANNELS
+                    present = channel < channels_per_group - tile * CHANNELS
                     value = tl.load(values + skip + (LEFT + j), mask=there & present, other=0).to(SUM)
                     upper = tl.load(grad + skip + own, mask=owned & present, other=0).to(SUM)
                     for_upper += tl.sum(upper * value, axis=0)[None, :]

@@ -1,0 +1,83 @@
+"""Outlook attention (VOLO, arXiv 2106.13112, section 3.1) without unfold and fold.
+
+Every window centre o predicts a k^2 x k^2 matrix A_o that mixes the values of its window, and the mixed windows are
+added where they overlap. Collecting, for an output pixel q, everything that arrives from the pixel q + d,
+
+    out[q] = sum over d of W_q[d] v[q + d],     W_q[d] = sum over (i, j) with o_j - o_i = d of A_{q - o_i}[i, j],
+
+gives (2k - 1)^2 taps per pixel instead of k^4 products per window: a local mix.
+
+Every form has the signature `mix(v, attention, num_heads, kernel_size, stride)`; `reference` is the definition.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..route import Route, route
+from . import exported, strided, taps
+
+
+def outlook(
+    v: Tensor, logits: Tensor, num_heads: int, kernel_size: int = 3, stride: int = 1, dropout: float = 0.0
+) -> Tensor:
+    """Mix every window by its predicted attention and add the overlapping windows.
+
+    Args:
+        v: values, (B, C, H, W).
+        logits: scaled attention logits (B, num_heads * k**4, ceil(H / s), ceil(W / s)), channels ordered (head, i, j):
+            window position i is written as a mix, softmax over j, of the window positions j.
+        num_heads: heads; head n owns the channels n * C / num_heads onwards.
+        kernel_size: side k of the window, odd; windows are padded by k // 2.
+        stride: distance s of the window centres.
+        dropout: probability with which an attention entry is dropped (and the rest scaled up).
+
+    Returns:
+        (B, C, H, W).
+    """
+    way = route()
+    attention = _softmax(logits, num_heads, kernel_size, way)
+    if dropout:
+        attention = F.dropout(attention, dropout)
+    if stride > 1:
+        return strided.mix(v, attention, num_heads, kernel_size, stride)
+    if way == "exported":
+        return exported.mix(v, attention, num_heads, kernel_size)
+    if way == "eager":
+        return taps.mix(v, attention, num_heads, kernel_size)
+    from . import compiled  # registers its operator when a graph is first compiled
+
+    return compiled.mix(v, attention, num_heads, kernel_size)
+
+
+def window_centres(x: Tensor, stride: int) -> Tensor:
+    """What the attention of each window is predicted from: the mean of each s x s square, of what there is at the edge.
+
+    In compiled graphs it is spelled out: the code that torch 2.15 generates for `ceil_mode` has wrong gradients there.
+
+    Args:
+        x: (B, C, H, W).
+        stride: distance s of the window centres; for 1, `x` is returned.
+
+    Returns:
+        (B, C, ceil(H / s), ceil(W / s)).
+    """
+    if stride == 1:
+        return x
+    if route() != "compiled":
+        return F.avg_pool2d(x, stride, stride, ceil_mode=True)
+    h, w = x.shape[2:]
+    surplus = (0, -w % stride, 0, -h % stride)
+    present = F.avg_pool2d(F.pad(x.new_ones(1, 1, h, w), surplus), stride, stride)
+    return F.avg_pool2d(F.pad(x, surplus), stride, stride) / present
+
+
+def _softmax(logits: Tensor, num_heads: int, k: int, way: Route) -> Tensor:
+    """Softmax over the positions j, spelled out for exports: runtimes are slow at an axis that is not the last."""
+    b, channels, h, w = logits.shape
+    stacked = logits.reshape(b, num_heads * k * k, k * k, h * w)
+    if way != "exported":
+        return stacked.softmax(2).reshape(b, channels, h, w)
+    shifted = (stacked - stacked.amax(2, keepdim=True)).exp()
+    return (shifted / shifted.sum(2, keepdim=True)).reshape(b, channels, h, w)
