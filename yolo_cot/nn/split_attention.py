@@ -67,7 +67,7 @@ class RadixFusion(AuthorsKeys):
         """Weight of the dynamic context in each channel, (B, c1, 1, 1); the static one has the rest."""
         pooled = dynamic.mean((2, 3), keepdim=True) + static.mean((2, 3), keepdim=True)
         logits = self.expand(self.reduce(pooled))
-        for_dynamic, for_static = logits.reshape(len(logits), -1, 2, 1).split(1, 2)
+        for_dynamic, for_static = logits.reshape(logits.shape[0], -1, 2, 1).split(1, 2)
         return (for_dynamic - for_static).sigmoid()
 
     def shares(self, dynamic: Tensor, static: Tensor) -> Tensor:
