@@ -2,7 +2,8 @@
 
     python docs/evidence/gate_sweep.py bccd=bccd.yaml aquarium=aquarium.yaml weights=yolo11n.pt out=runs/gates part=0/1
 
-With `multiple=10`, the multiple that was chosen by the first 36 trainings, the other starts are trained too. The plan, with the criterion, is in plan.md.
+With `multiple=10`, the multiple that the first 36 trainings have chosen, the other starts are trained too. The plan,
+with the criterion, is in plan.md.
 """
 
 from __future__ import annotations

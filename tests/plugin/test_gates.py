@@ -14,7 +14,7 @@ import yolo_cot
 from tests.entry_points import tiny, two_ranks
 from tests.processes import python
 from yolo_cot.nn import CoTAttention
-from yolo_cot.plugin.hooks import gate_curves, gates
+from yolo_cot.plugin.hooks import gate_curves, gate_optimizer, gates
 
 EPOCHS = 2
 # A process that trains until it kills itself in the second epoch, or goes on.
@@ -29,13 +29,14 @@ if model.endswith("last.pt"):
 else:
     yolo.add_callback("on_fit_epoch_end", lambda t: t.epoch == 1 and os.kill(os.getpid(), signal.SIGKILL))
     yolo.train(data=data, epochs=3, imgsz=64, batch=4, device="cpu", workers=0, amp=False, plots=False, seed=3,
-               project=runs, name="t", exist_ok=True)
+               project=runs, name="t", exist_ok=True, optimizer="AdamW", lr0=0.001, gate_lr=20,
+               nbs=4)
 """
 
 
 def table(file):
     with file.open() as lines:
-        return list(csv.DictReader(lines))
+        return list(csv.DictReader(lines, skipinitialspace=True))
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,8 @@ def test_a_run_that_was_killed_goes_on_in_the_same_file(tmp_path):
     after = table(folder / "gates.csv")
     assert [row["epoch"] for row in after] == ["1", "2", "3"]
     assert after[0] == before[0]
+    rates = [float(row["lr/pg3"]) for row in table(folder / "results.csv")]
+    assert rates == pytest.approx([0.02 * (1 - e / 3 * 0.99) for e in range(3)], rel=1e-4)  # as without interruption
     assert not (folder / "gates.png").exists()  # plots=False
 
 
@@ -108,6 +111,8 @@ def test_of_two_ranks_one_writes(tmp_path):
     rows = table(tmp_path / "runs" / "t" / "gates.csv")
     assert [row["epoch"] for row in rows] == ["1"]
     assert "5.CoTAttention/abs" in rows[0]
+    written = table(tmp_path / "runs" / "t" / "results.csv")[0]
+    assert float(written["lr/pg3"]) == pytest.approx(gate_optimizer.DEFAULT * 0.001667, rel=1e-3)
 
 
 class Trainer(SimpleNamespace):

@@ -101,7 +101,10 @@ def separate(optimizer: Optimizer, parameters: set[int], times: float) -> None:
 
 
 def without_ramp(trainer: weakref.ref[Any], optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-    """Before a step: the gates' rate is what the schedule says for the epoch, also where the warm-up has lowered it."""
+    """Before a step: the gates' rate is what the schedule says for the epoch, also where the warm-up has lowered it.
+
+    Ultralytics logs the rate of an epoch's last batch; in the warm-up that is a lower one if it belongs to no step.
+    """
     owner = trainer()
     for group in optimizer.param_groups:
         if group.get(KEY) == NAME and "initial_lr" in group and owner is not None:
