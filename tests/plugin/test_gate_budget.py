@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 import torch
@@ -63,7 +64,7 @@ def test_gates_moved_no_further_than_told(tmp_path):
 def test_the_numbers_of_a_training_that_could_show_nothing():
     few = reachable({"epochs": 6, "batch": 16}, images=205, classes=3)
     assert few.optimizer in ("AdamW", "MuSGD")
-    assert 18 <= few.steps <= 40
+    assert 18 <= few.steps <= 45  # a warm-up of at least 100 batches, in older releases, has more
     assert not few.enough
     assert few.told().startswith(f"{few.steps} optimizer steps can move a gate by {few.reach:.2g} at most (")
     assert reachable({"epochs": 60, "batch": 8, "nbs": 8, "optimizer": "AdamW"}, images=205, classes=3).steps == 1560
@@ -111,7 +112,7 @@ def test_what_to_change_is_told(budget, change, monkeypatch):
 
 def test_a_training_that_cannot_open_its_gates_warns_and_one_that_can_does_not(tmp_path, warnings_told):
     trained(tmp_path, nbs=64, epochs=1)
-    assert next(w for w in warnings_told if w.startswith("gates: ")).startswith("gates: 1 optimizer steps can move")
+    assert re.match(r"gates: [1-3] optimizer steps can move", next(w for w in warnings_told if w.startswith("gates")))
     warnings_told.clear()
     trained(tmp_path, nbs=2, lr0=0.1, epochs=1)
     assert not [w for w in warnings_told if w.startswith("gates: ")]

@@ -62,7 +62,7 @@ class Budget:
         changes = [f"nbs={self.batch} (now {self.nbs})"] if self.nbs > self.batch else []
         if self.reach:
             changes.append(f"epochs={math.ceil(self.epochs * short)} (now {self.epochs})")
-        times = f"{self.multiple * short:.2g}" if self.reach else "10"
+        times = math.ceil(self.multiple * short) if self.reach else 10
         changes.append(f"gate_lr={times} (now {self.multiple:g})")
         return (
             f"{said}, and {NEEDED:g} is needed to tell what the block behind it is worth. "
