@@ -3,7 +3,7 @@
 import sys as _sys
 from pathlib import Path as _Path
 
-from .plugin import install, uninstall
+from .plugin import install, made_models, uninstall
 from .version import __version__
 
 __all__ = ["__version__", "install", "uninstall"]
@@ -16,6 +16,15 @@ def _is_own_command() -> bool:
     # While Python looks for the module of -m, its name has no place in `argv` yet.
     return not {"yolo_cot", "-myolo_cot"}.isdisjoint(_sys.orig_argv[-len(_sys.argv) :][:1])
 
+
+def _recipes() -> made_models.Maker:
+    """What makes the YAMLs of names such as `yolo26n-cot-seg.yaml`; imported when one is asked for."""
+    from .yaml_edit import recipe_files
+
+    return recipe_files
+
+
+made_models.maker = _recipes
 
 try:
     install()

@@ -7,20 +7,22 @@ from pathlib import Path
 from ..paths import configs
 from ..plugin.naming import scale_letter, unscaled
 from ..plugin.stock import stock_files
+from . import recipe_files
 
 
 def find_model(name: str | Path) -> tuple[Path, str]:
     """The file of a model YAML and the scale that its name asks for.
 
     Args:
-        name: a path, or a bare name such as `yolo11.yaml`, `yolo11n.yaml`, `yolo11s-cot.yaml`; the suffix may be left
-            out.
+        name: a path, or a bare name such as `yolo11.yaml`, `yolo11n.yaml`, `yolo26s-cot-seg.yaml`; the suffix may be
+            left out.
 
     Returns:
         The file, and the letter of the scale or "" where the name has none.
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: the name is that of an idea which does not fit its base.
     """
     path = Path(str(name).strip())
     if path.suffix not in (".yaml", ".yml"):
@@ -30,12 +32,16 @@ def find_model(name: str | Path) -> tuple[Path, str]:
     for candidate in candidates:
         if candidate.is_file():
             return candidate, scale
+    hint = ""
     if path.parent == Path("."):
         shipped = {file.name: file for file in [*stock_files(), *configs()]}
         for candidate in candidates:
             if candidate.name in shipped:
                 return shipped[candidate.name], scale
+        if made := recipe_files.find(path.name):
+            return made, scale
+        hint = recipe_files.hint(path.name)
     raise FileNotFoundError(
-        f"no model YAML {str(name)!r}: neither a file here nor a name that Ultralytics or yolo-cot ships. "
-        "Give a path, or a name such as yolo11.yaml."
+        f"no model YAML {str(name)!r}: neither a file here nor a name that Ultralytics or yolo-cot knows. "
+        + (hint or "Give a path, or a name such as yolo11.yaml.")
     )

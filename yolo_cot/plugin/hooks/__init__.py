@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ..undo import Undo
 from .bundles import patch_bundle_loading
 from .command_line import command_children
-from .config_yaml import config_lookup
+from .config_yaml import config_lookup, wrong_names
 from .damaged import damaged_files
 from .data_yaml import data_lookup
 from .ddp import ddp_children
@@ -26,6 +26,7 @@ from .weights import load_weights
 
 HOOKS: tuple[Callable[[], Undo | None], ...] = (
     config_lookup,
+    wrong_names,
     data_lookup,
     task_of_heads,
     patch_model_init,
