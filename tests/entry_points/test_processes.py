@@ -28,7 +28,7 @@ needs_launch = pytest.mark.skipif(
 
 @needs_launch
 def test_two_ranks_on_gloo_train_from_a_bare_name(tmp_path):
-    done = two_ranks.train(tmp_path, "yolo11n-cot.yaml")
+    done = two_ranks.train(tmp_path, "yolov8n-cot.yaml")
     assert done.returncode == 0, done.stderr
     assert {f"rank {n} of 2 on gloo" in done.stdout for n in (0, 1)} == {True}
     assert (tmp_path / "runs/t/weights/last.pt").is_file()

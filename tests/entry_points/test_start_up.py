@@ -100,7 +100,8 @@ def test_an_enabled_python_with_a_refused_ultralytics_says_so_and_stock_models_w
 def test_the_line_registers_everything_whatever_is_imported_first(first):
     from yolo_cot.plugin.startup.line import line
 
-    code = f"{line()}\nimport {first}\nfrom ultralytics import YOLO\nYOLO('yolo11n-cot.yaml')\n"
+    models = "YOLO('yolo11n-cot.yaml')\nYOLO('yolov8n-cot-cls.yaml')\n"
+    code = f"{line()}\nimport {first}\nfrom ultralytics import YOLO\n{models}"
     python(code + "from yolo_cot.plugin import registration\nassert not registration._waiting\n")
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace as replaced
 from pathlib import Path
 
 from .edit import Edited, Insertion, Swap, edit
 from .files import find_model
+from .recipe_files import made
+from .recipe_names import recipe_named
 
 
 def insert(
@@ -23,7 +26,8 @@ def insert(
     """Insert a block at named places of a model YAML, or replace modules by ours, and write the new YAML.
 
     Args:
-        base: the model YAML: a path, or the name of one that Ultralytics or this package ships.
+        base: the model YAML: a path, or the name of one that Ultralytics or this package ships. The name of a recipe
+            alone, such as `yolo26-cot-seg.yaml`, writes what that name opens.
         out: the file to write; nothing is written if None.
         block: the name of the block to insert.
         at: where, as `Insertion.at`.
@@ -36,6 +40,10 @@ def insert(
         ValueError: a name, place or argument that is not known, or a block that cannot be built there at some scale.
         FileNotFoundError: there is no such base.
     """
+    recipe = recipe_named(str(base)) if block is None and at is None and replace is None else None
+    if recipe:
+        edited = replaced(made(recipe), text=find_model(base)[0].read_bytes().decode("utf-8"))
+        return _written(edited, out)
     if (block is None) != (at is None) or (block is None and replace is None):
         raise ValueError("insert needs block= and at=, or replace=OLD:NEW, or all three.")
     path, _ = find_model(base)
@@ -44,7 +52,10 @@ def insert(
     swap = Swap(replace or {}, {} if insertions else arguments)
     text = path.read_bytes().decode("utf-8")
     notes = [f"Made by: {command}"] if command else []
-    edited = edit(text, path.name, insertions, swap, Path(out).name if out else "", notes)
+    return _written(edit(text, path.name, insertions, swap, Path(out).name if out else "", notes), out)
+
+
+def _written(edited: Edited, out: str | Path | None) -> Edited:
     if out is not None:
         Path(out).write_bytes(edited.text.encode("utf-8"))
     return edited

@@ -12,13 +12,13 @@ from ultralytics import __version__ as ultralytics_version
 from ultralytics.utils import USER_CONFIG_DIR
 
 from ..version import __version__
-from .edit import edit
+from .edit import Edited, edit
 from .recipe_names import Recipe, nearest_name, recipe_named
 from .recipe_places import plan
 from .text import ModelText
 
 
-def recipe_text(recipe: Recipe) -> str:
+def made(recipe: Recipe) -> Edited:
     """The base with the idea's blocks in it, under a header that says how it was made.
 
     Raises:
@@ -26,9 +26,9 @@ def recipe_text(recipe: Recipe) -> str:
     """
     base = recipe.base.read_text(encoding="utf-8")
     todo = plan(recipe.idea, ModelText(base, recipe.base.name).values, recipe.base.name)
-    made = f"Made by: yolo-cot insert {recipe.name} out={recipe.name}"
-    notes = [f"{made} (yolo-cot {__version__}, Ultralytics {ultralytics_version})", *todo.notes]
-    return edit(base, recipe.base.name, todo.insertions, todo.swap, recipe.name, notes).text
+    by = f"Made by: yolo-cot insert base={recipe.name} out={recipe.name}"
+    notes = [f"{by} (yolo-cot {__version__}, Ultralytics {ultralytics_version})", *todo.notes]
+    return edit(base, recipe.base.name, todo.insertions, todo.swap, recipe.name, notes)
 
 
 def find(name: str) -> Path | None:
@@ -43,7 +43,7 @@ def find(name: str) -> Path | None:
     key = f"{recipe.idea!r} {__version__} {ultralytics_version} {recipe.base.read_text(encoding='utf-8')}"
     path = _cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:16] / recipe.name
     if not path.is_file():
-        text = recipe_text(recipe)
+        text = made(recipe).text
         path.parent.mkdir(parents=True, exist_ok=True)
         # Processes that train together make the same file at the same time: each writes its own, the last one stays.
         descriptor, unfinished = tempfile.mkstemp(dir=path.parent)
