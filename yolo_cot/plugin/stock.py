@@ -1,13 +1,14 @@
-"""The model YAMLs that the installed Ultralytics ships."""
+"""The installed Ultralytics: its version, and the model YAMLs that it ships."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
 
+from ultralytics import __version__ as ULTRALYTICS_VERSION
 from ultralytics.utils import ROOT
 
-__all__ = ["ROOT", "stock_files"]
+__all__ = ["ROOT", "ULTRALYTICS_VERSION", "stock_files"]
 
 
 @lru_cache(maxsize=1)

@@ -8,9 +8,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from ultralytics import __version__ as ultralytics_version
 from ultralytics.utils import USER_CONFIG_DIR
 
+from ..plugin.stock import ULTRALYTICS_VERSION
 from ..version import __version__
 from .edit import Edited, edit
 from .recipe_names import Recipe, nearest_name, recipe_named
@@ -27,7 +27,7 @@ def made(recipe: Recipe) -> Edited:
     base = recipe.base.read_text(encoding="utf-8")
     todo = plan(recipe.idea, ModelText(base, recipe.base.name).values, recipe.base.name)
     by = f"Made by: yolo-cot insert base={recipe.name} out={recipe.name}"
-    notes = [f"{by} (yolo-cot {__version__}, Ultralytics {ultralytics_version})", *todo.notes]
+    notes = [f"{by} (yolo-cot {__version__}, Ultralytics {ULTRALYTICS_VERSION})", *todo.notes]
     return edit(base, recipe.base.name, todo.insertions, todo.swap, recipe.name, notes)
 
 
@@ -40,7 +40,7 @@ def find(name: str) -> Path | None:
     recipe = recipe_named(name)
     if recipe is None:
         return None
-    key = f"{recipe.idea!r} {__version__} {ultralytics_version} {recipe.base.read_text(encoding='utf-8')}"
+    key = f"{recipe.idea!r} {__version__} {ULTRALYTICS_VERSION} {recipe.base.read_text(encoding='utf-8')}"
     path = _cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:16] / recipe.name
     if not path.is_file():
         text = made(recipe).text
