@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import overview, row
+from . import blocks, overview, row
 from .canvas import THEMES
 
-FIGURES = {"overview": overview.draw, "row": row.draw}
+FIGURES = {
+    "overview": overview.draw,
+    "row": row.draw,
+    "cot-attention": blocks.cot_attention,
+    "cot-block": blocks.cot_block,
+    "outlook-attention": blocks.outlook_attention,
+    "local-self-attention": blocks.local_self_attention,
+    "outlooker": blocks.outlooker,
+    "c3k2": blocks.c3k2,
+}
 FOLDER = Path(__file__).parent
 
 

@@ -26,7 +26,7 @@ THEMES: dict[str, dict[str, tuple[str, str, str]]] = {
     },
 }
 SIZE, LINE = 15, 19  # text size and distance of lines, in pixels
-WIDEST = 0.62  # of the text size: the mean width of a letter, with some room
+WIDEST = 0.57  # of the text size: the mean width of a letter, with some room
 
 Point = tuple[float, float]
 

@@ -7,12 +7,12 @@ from .canvas import Canvas
 LABEL = "The way of a row of a model YAML to a module, with the file of each step."
 # What happens, and the file of the package in which it happens.
 STEPS = (
-    ("the YAML is found by its name", "plugin/hooks/yaml_lookup.py"),
+    ("the YAML is found by its name", "plugin/hooks/config_yaml.py"),
     ("does it name a block of ours?", "plugin/registration.py"),
     ("rows are checked; arguments by name\nget their places", "plugin/rows.py"),
     ("Ultralytics' parser, rewritten, adds the\nchannels of the row above", "plugin/parser.py"),
     ("the constructor checks its arguments\nand makes its sub-modules", "nn/cot.py"),
-    ("one run on an empty image; an error\ngets the file and the row", "plugin/hooks/errors.py"),
+    ("one run on an empty image; an error\ngets the file and the row", "plugin/hooks/model_init.py"),
     ("pretrained weights: old rows are\npaired with new ones", "plugin/hooks/weights.py"),
 )
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from tests.conftest import ROOT
+from tests.docs.pages import PAGES, named
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "datasets").glob("*.md")])
 TOPS = ("yolo_cot/", "tests/", "docs/", "cfg/", "datasets/")
 # Words that only this project used, or that say a thing in a picture.
 JARGON = re.compile(r"\b(doors?|seats?|seated|steps back|stepped back|looks on|brick)\b", re.I)
@@ -20,13 +20,13 @@ def paths_named(text: str) -> set[str]:
     return {span for span in spans if span.startswith(TOPS)}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_files_that_a_page_names_are_there(page):
     missing = [name for name in paths_named(page.read_text(encoding="utf-8")) if not (ROOT / name).exists()]
     assert not missing
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_a_page_uses_the_fields_own_words(page):
     assert not JARGON.findall(page.read_text(encoding="utf-8"))
 

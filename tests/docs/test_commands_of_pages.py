@@ -1,0 +1,59 @@
+"""Every command and every Python block of the pages runs, or is marked as needing a network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.docs.pages import NETWORK, PAGES, blocks, named, shortened
+from tests.docs.runner import Place
+from tests.seeded import state
+
+# The READMEs are tested in test_readme.py, the data sets' page in tests/data.
+OWN_TESTS = {"README.md", "README.zh-CN.md", "datasets/README.md"}
+RUN = [page for page in PAGES if named(page) not in OWN_TESTS]
+WEIGHTS = {
+    **{f"{name}.pt": f"{name}.yaml" for name in ("yolo11n", "yolo11n-cls", "yolo11s-cls", "cotnet101-cls")},
+    **{"best.pt": "yolo11n-cot-outlook.yaml", "cotnet101.pt": "cotnet101-cls.yaml"},
+}
+LANGUAGES = ("bash", "python")
+
+
+def of_page(page):
+    """The blocks of a page that run."""
+    found = [block for block in blocks(page.read_text(encoding="utf-8")) if block.language in LANGUAGES]
+    return [block for block in found if block.mark != NETWORK]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if of_page(page)], ids=named)
+def test_what_downloads_is_marked(page):
+    for block in of_page(page):
+        assert "pip install" not in block.text or "VENV" in block.text or ".venv" in block.text, block.line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in RUN if of_page(page)], ids=named)
+def test_the_commands_of_a_page_run(page, tmp_path, monkeypatch):
+    place = Place(tmp_path, monkeypatch)
+    text = page.read_text(encoding="utf-8")
+    for name in ("coco8.yaml", "bccd.yaml", "aquarium.yaml"):
+        place.data_set(name)
+    place.class_folder("path/to/folder")
+    place.pictures("images")
+    if "clip.mp4" in text:
+        place.film("clip.mp4")
+    for name, model in WEIGHTS.items():
+        if name in text:
+            place.weights(name, model)
+    if "cotnet50.pth" in text:
+        torch.save(state("cotnet50"), "cotnet50.pth")
+    for block in of_page(page):
+        place.run(block)
+
+
+def test_commands_are_made_short_and_stay_commands():
+    words = ["yolo-cot", "ablate", "models=a.yaml,b.yaml,c.yaml", "seeds=5", "epochs=50", "imgsz=416"]
+    short = shortened(words)
+    assert short[:2] == ["yolo-cot", "ablate"]
+    assert {"models=a.yaml,b.yaml", "seeds=1", "epochs=1", "imgsz=64", "device=cpu", "controls=False"} <= set(short)
+    assert shortened(["yolo-cot", "lint", "a.yaml"]) == ["yolo-cot", "lint", "a.yaml"]
