@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import blocks, overview, row
+from . import blocks, overview, routes, row
 from .canvas import THEMES
 
 FIGURES = {
     "overview": overview.draw,
     "row": row.draw,
+    "routes": routes.draw,
     "cot-attention": blocks.cot_attention,
     "cot-block": blocks.cot_block,
     "outlook-attention": blocks.outlook_attention,
