@@ -7,7 +7,7 @@ import torch
 
 from tests.tolerances import PARITY, distance
 from yolo_cot.nn import CoTAttention, CoTBlock, CoXtBlock, LocalSelfAttention, OutlookAttention
-from yolo_cot.nn.cot_block import ContextEmbed
+from yolo_cot.nn.cot_block import ContextEmbed, side_by_side
 from yolo_cot.reference.published import PublishedCoTAttention, PublishedCoTBlock, PublishedOutlookAttention
 
 CASES = {
@@ -66,7 +66,7 @@ def test_the_embedding_is_that_of_both_maps_side_by_side(groups):
     embed = ContextEmbed(16, 12, groups).double().train()
     maps = [torch.randn(2, 16, 7, 5, dtype=torch.float64, requires_grad=True) for _ in range(2)]
     both = torch.cat(maps, 1) if groups == 1 else torch.stack(maps, 2).flatten(1, 2)
-    wanted, got = embed.norm(embed.conv(both)).relu(), embed(*maps)
+    wanted, got = embed.norm(embed.conv(both)).relu(), embed(side_by_side(*maps, groups))
     leaves, seed = [*maps, embed.conv.weight], torch.linspace(-1, 1, got.numel()).double().view_as(got)
     assert distance(got, wanted) < PARITY
     for a, b in zip(torch.autograd.grad(got, leaves, seed), torch.autograd.grad(wanted, leaves, seed)):

@@ -87,8 +87,9 @@ class CoTAttention(AuthorsKeys, GatedBlock):
         """Add the static context and the dynamic one."""
         keys = self.key_embed(x)
         if self.fused:
-            values, hidden = self.from_input(x).split((self.c1, self.from_keys.out_channels), 1)
-            return self.mix(keys, self.to_attention(F.relu(hidden + self.from_keys(keys))), values)
+            both = self.from_input(x)
+            hidden = F.relu(both[:, self.c1 :] + self.from_keys(keys))
+            return self.mix(keys, self.to_attention(hidden), both[:, : self.c1])
         attention = self.attention_mean(self.attention_embed(torch.cat((keys, x), 1)))
         return self.mix(keys, attention, self.value_embed(x))
 

@@ -47,9 +47,9 @@ class LocalMix(nn.Module):
 
 
 class ContextEmbed(nn.Module):
-    """1x1 convolution of input and keys as if side by side, batch norm and ReLU.
+    """1x1 convolution of input and keys, batch norm and ReLU.
 
-    Shape: x and keys (B, c1, H, W) -> (B, c2, H, W). Weight (c2, 2 * c1 / groups, 1, 1), as the authors': the columns
+    Shape: (B, 2 * c1, H, W) -> (B, c2, H, W). Weight (c2, 2 * c1 / groups, 1, 1), as the authors': the columns
     of one group are x then keys, those of several groups take x and keys in turn.
     """
 
@@ -66,13 +66,17 @@ class ContextEmbed(nn.Module):
         on_input, on_keys = weight.chunk(2, 1)
         return on_input, on_keys
 
-    def forward(self, x: Tensor, keys: Tensor) -> Tensor:
-        """Return the hidden maps."""
-        if self.conv.groups == 1:
-            return self.norm(self.conv(torch.cat((x, keys), 1))).relu()
-        b, c, h, w = x.shape
-        in_turn = torch.cat((x.reshape(b, c, 1, h * w), keys.reshape(b, c, 1, h * w)), 2)
-        return self.norm(self.conv(in_turn.reshape(b, 2 * c, h, w))).relu()
+    def forward(self, both: Tensor) -> Tensor:
+        """Return the hidden maps of input and keys, which stand side by side or, for several groups, in turn."""
+        return self.norm(self.conv(both)).relu()
+
+
+def side_by_side(x: Tensor, keys: Tensor, groups: int) -> Tensor:
+    """Input and keys as `ContextEmbed` takes them, (B, 2 * c1, H, W)."""
+    if groups == 1:
+        return torch.cat((x, keys), 1)
+    b, c, h, w = x.shape
+    return torch.cat((x.reshape(b, c, 1, h * w), keys.reshape(b, c, 1, h * w)), 2).reshape(b, 2 * c, h, w)
 
 
 class CoTBlock(AuthorsKeys, GatedBlock):
@@ -161,7 +165,7 @@ class CoTBlock(AuthorsKeys, GatedBlock):
         if self.fused:
             values, hidden = self.from_input(x), (self.hidden_of_input(x) + self.hidden_of_keys(keys)).relu()
             return F.silu(self.mix(values, self.weight_norm(self.weights(hidden))) + self.shift)
-        weights = self.weight_norm(self.weights(self.hidden(x, keys)))
+        weights = self.weight_norm(self.weights(self.hidden(side_by_side(x, keys, self.groups))))
         return F.silu(self.norm(self.mix(self.values(x), weights)))
 
     @property
