@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.tolerances import distance
-from yolo_cot.nn import OutlookAttention
+from yolo_cot.nn import OutlookAttention, Outlooker
 
 WIDTH = 64
 
@@ -56,3 +56,47 @@ def test_autocast_at_inference_and_in_training():
             y = attention(x)
         assert y.dtype == torch.bfloat16
         assert distance(y, wanted) < 2e-2
+
+
+@pytest.mark.parametrize("make", [lambda: OutlookAttention(32), lambda: Outlooker(32)])
+def test_weights_with_the_scale_folded_in_fit_a_folded_block_only(make):
+    plain, folded = make(), make()
+    (folded if isinstance(folded, OutlookAttention) else folded.attn).fuse()
+    with pytest.raises(RuntimeError, match="logits.weight"):
+        plain.load_state_dict(folded.state_dict())
+    with pytest.raises(RuntimeError, match="logits.weight"):
+        folded.load_state_dict(plain.state_dict())
+    folded.load_state_dict(folded.state_dict())
+
+
+def test_a_pickle_of_a_folded_block_of_version_0_1_is_scaled_once():
+    attention, x = block(), torch.randn(1, WIDTH, 5, 4)
+    wanted = attention(x)
+    with torch.no_grad():
+        attention.attn.weight *= attention.attn.scale
+        attention.attn.bias *= attention.attn.scale
+    attention.attn.__setstate__({**vars(attention.attn), "folded": True})
+    assert distance(attention(x), wanted) < 1e-6
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("grad", [False, True])
+def test_an_empty_batch_gives_an_empty_batch(stride, grad):
+    attention, x = block(stride), torch.randn(0, WIDTH, 7, 5, requires_grad=grad)
+    y = attention(x)
+    assert y.shape == x.shape
+    if grad:
+        y.sum().backward()
+        assert x.grad is not None
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_export_keeps_height_and_width_dynamic(stride, strict):
+    """At stride 2 they are given as multiples of it, since the solver cannot follow rounding up."""
+    attention, x = block(stride), torch.randn(1, WIDTH, 12, 10)
+    sides = [stride * torch.export.Dim(name, min=3, max=512) for name in ("height", "width")]
+    program = torch.export.export(attention, (x,), dynamic_shapes=({2: sides[0], 3: sides[1]},), strict=strict)
+    for h, w in ((6, 5), (7, 3), (3, 100), (16, 21)):
+        x = torch.randn(1, WIDTH, stride * h, stride * w)
+        assert distance(program.module()(x), attention(x)) < 1e-5

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from tests.tolerances import PARITY, distance
 from yolo_cot.ops import outlook as package
-from yolo_cot.ops.outlook import exported, outlook, reference, strided, taps, window_centres
+from yolo_cot.ops.outlook import exported, outlook, reference, strided, taps, traced, window_centres
 
-DENSE = {"exported": exported.mix, "taps": taps.mix}
+DENSE = {"exported": exported.mix, "traced": traced.mix, "taps": taps.mix}
 CASES = [
     (1, 1, (2, 3)),
     (3, 1, (1, 1)),
@@ -49,7 +49,7 @@ def test_values_and_gradients_match_the_definition(k, s, size, to_onnx, monkeypa
         assert max(distance(g, w) for g, w in zip(got, wanted, strict=True)) < PARITY, name
 
 
-@pytest.mark.parametrize("way", ["eager", "exported"])
+@pytest.mark.parametrize("way", ["eager", "traced", "exported"])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_the_operation_is_the_definition_of_a_softmax_over_the_window(way, stride, monkeypatch):
     monkeypatch.setattr(package, "route", lambda: way)
@@ -98,7 +98,7 @@ def test_window_centres_are_means_of_what_is_there_on_every_route(size, monkeypa
         ],
         -2,
     )
-    for way in ("eager", "compiled", "exported"):
+    for way in ("eager", "compiled", "traced", "exported"):
         monkeypatch.setattr(package, "route", lambda way=way: way)
         assert distance(window_centres(x, 2), wanted) < PARITY
     assert window_centres(x, 1) is x

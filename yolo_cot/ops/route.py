@@ -9,8 +9,10 @@ from torch.autograd import forward_ad
 
 # eager: PyTorch runs operation by operation, and gradients may be written by hand.
 # compiled: `torch.compile` records a graph for itself, in which operators of our own may stand.
-# exported: out of place, of rank 4 at most, of plain differentiable operations only, as exporters need it.
-Route = Literal["eager", "compiled", "exported"]
+# traced: `torch.jit.trace` records a graph, for TorchScript, ONNX, OpenVINO, NCNN and most other formats.
+# exported: `torch.export` records a graph whose sizes may be dynamic.
+# The last two have plain differentiable operations only, out of place and of rank 4 at most.
+Route = Literal["eager", "compiled", "traced", "exported"]
 
 
 def route() -> Route:
@@ -22,7 +24,9 @@ def route() -> Route:
     if torch.compiler.is_compiling():
         exporting = getattr(torch.compiler, "is_exporting", None)
         return "exported" if exporting is None or exporting() or torch.jit.is_tracing() else "compiled"
-    return "exported" if torch._C._is_tracing() or _transformed() else "eager"
+    if torch._C._is_tracing():
+        return "traced"
+    return "exported" if _transformed() else "eager"
 
 
 def _transformed() -> bool:

@@ -49,7 +49,7 @@ def window_mix(
     `way` is the route of the call, for a caller who knows it already.
     """
     way = way or route()
-    if way == "exported":
+    if way in ("traced", "exported"):
         return exported.mix(v, weight, window, interleaved)
     _check(v, weight, window)
     form = _hand_written(v, weight, window, interleaved)

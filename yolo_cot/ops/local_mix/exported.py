@@ -1,4 +1,4 @@
-"""The local mix for exported graphs: out of place, rank 4 at most, only Pad, Slice, Mul and Add.
+"""The local mix for traced and exported graphs: out of place, rank 4 at most, only Pad, Slice, Mul and Add.
 
 The map is flattened: one copy per window column is shifted in x, and a shift in y is then an offset into contiguous
 memory. Each window row is summed over the padded height before its y shift, so that slices of whole maps number

@@ -12,11 +12,12 @@ Every form has the signature `mix(v, attention, num_heads, kernel_size, stride)`
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..route import Route, route
-from . import exported, strided, taps
+from . import exported, strided, taps, traced
 
 
 def outlook(
@@ -42,19 +43,19 @@ def outlook(
         attention = F.dropout(attention, dropout)
     if stride > 1:
         return strided.mix(v, attention, num_heads, kernel_size, stride)
-    if way == "exported":
-        return exported.mix(v, attention, num_heads, kernel_size)
-    if way == "eager":
-        return taps.mix(v, attention, num_heads, kernel_size)
-    from . import compiled  # registers its operator when a graph is first compiled
+    if way == "compiled":
+        from . import compiled  # registers its operator when a graph is first compiled
 
-    return compiled.mix(v, attention, num_heads, kernel_size)
+        return compiled.mix(v, attention, num_heads, kernel_size)
+    form = {"eager": taps.mix, "traced": traced.mix, "exported": exported.mix}[way]
+    return form(v, attention, num_heads, kernel_size)
 
 
 def window_centres(x: Tensor, stride: int) -> Tensor:
     """What the attention of each window is predicted from: the mean of each s x s square, of what there is at the edge.
 
-    In compiled graphs it is spelled out: the code that torch 2.15 generates for `ceil_mode` has wrong gradients there.
+    In compiled and exported graphs it is spelled out: the code that torch 2.15 generates for `ceil_mode` has wrong
+    gradients there, and `torch.export` fixes height and width for it.
 
     Args:
         x: (B, C, H, W).
@@ -65,19 +66,18 @@ def window_centres(x: Tensor, stride: int) -> Tensor:
     """
     if stride == 1:
         return x
-    if route() != "compiled":
+    if route() in ("eager", "traced"):
         return F.avg_pool2d(x, stride, stride, ceil_mode=True)
-    h, w = x.shape[2:]
-    surplus = (0, -w % stride, 0, -h % stride)
-    present = F.avg_pool2d(F.pad(x.new_ones(1, 1, h, w), surplus), stride, stride)
+    surplus = (0, stride - 1, 0, stride - 1)
+    present = F.avg_pool2d(F.pad(torch.ones_like(x[:1, :1]), surplus), stride, stride)
     return F.avg_pool2d(F.pad(x, surplus), stride, stride) / present
 
 
 def _softmax(logits: Tensor, num_heads: int, k: int, way: Route) -> Tensor:
-    """Softmax over the positions j, spelled out for exports: runtimes are slow at an axis that is not the last."""
+    """Softmax over the positions j, spelled out for runtimes that are slow at an axis that is not the last."""
     b, channels, h, w = logits.shape
     stacked = logits.reshape(b, num_heads * k * k, k * k, h * w)
-    if way != "exported":
+    if way in ("eager", "compiled"):
         return stacked.softmax(2).reshape(b, channels, h, w)
     shifted = (stacked - stacked.amax(2, keepdim=True)).exp()
     return (shifted / shifted.sum(2, keepdim=True)).reshape(b, channels, h, w)

@@ -23,7 +23,7 @@ def mix(v: Tensor, attention: Tensor, num_heads: int, kernel_size: int, stride: 
     b, c, height, width = v.shape
     h, w = attention.shape[2:]
     entries = attention.reshape(b, num_heads, k**4, h * w).to(v.dtype).split(1, 2)
-    padded = F.pad(v, (r, w * s - width + r, r, h * s - height + r))
+    padded = F.pad(v, (r, r, r, r))
     windows = [
         # A pooling of one pixel picks every s-th.
         F.max_pool2d(padded[:, :, cut(y, 2 * r), cut(x, 2 * r)], 1, s).reshape(b, num_heads, c // num_heads, h * w)

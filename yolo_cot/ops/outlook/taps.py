@@ -8,16 +8,15 @@ k = 3 where the definition multiplies 81 times, and holds a quarter of its memor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache, reduce
-from operator import add
+from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..derivatives import HandWritten
 from ..local_mix import square, window_mix
 from ..route import Route
+from .exported import collect as plain
 
 
 def mix(v: Tensor, attention: Tensor, num_heads: int, kernel_size: int, stride: int = 1) -> Tensor:
@@ -84,20 +83,4 @@ def _overlap(shift: int, size: int) -> tuple[int, int, int]:
     return (min(max(0, -shift), size - count), min(max(0, shift), size - count), count)
 
 
-def _plain(attention: Tensor, heads: int, k: int) -> Tensor:
-    """The same by plain operations: a slice and an addition for each of the k**4 entries."""
-    b, _, h, w = attention.shape
-    r, side = k // 2, 2 * k - 1
-    entries = F.pad(attention, (r, r, r, r)).reshape(b, heads, k, k, k, k, h + 2 * r, w + 2 * r)
-    taps: list[list[Tensor]] = [[] for _ in range(side**2)]
-    for iy in range(k):
-        for ix in range(k):
-            y, x = 2 * r - iy, 2 * r - ix
-            for jy in range(k):
-                for jx in range(k):
-                    place = (jy - iy + k - 1) * side + jx - ix + k - 1
-                    taps[place].append(entries[:, :, iy, ix, jy, jx, y : y + h, x : x + w])
-    return torch.stack([reduce(add, terms) for terms in taps], 2).reshape(b, heads * side**2, h, w)
-
-
-collect = HandWritten("collect_taps", _values, _gradients, _plain)
+collect = HandWritten("collect_taps", _values, _gradients, plain)
