@@ -45,6 +45,8 @@ def train(model: Path, seed: int, settings: dict[str, Any], on_start: Callable[[
         Ultralytics' trainer; its folder holds `results.csv` and, for a model with gates, `gates.csv`.
     """
     torch.set_num_threads(1)
+    # A model without gates writes no gates.csv, so one of another training must not lie there.
+    shutil.rmtree(Path(settings["project"]) / settings["name"], ignore_errors=True)
     torch.manual_seed(seed)
     yolo = YOLO(model)
     if on_start:
