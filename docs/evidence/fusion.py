@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import yaml
 from torch import Tensor, nn
-from trainings import arguments, share, table
+from trainings import Rows, arguments, share, table
 from ultralytics.nn.modules import Conv
 
 from yolo_cot.nn import CoTBlock, LocalSelfAttention
@@ -134,12 +134,12 @@ def main() -> None:
     (x, y), (x_val, y_val) = pictures(files, "train"), pictures(files, "val")
     classes, part = int(y.max()) + 1, given.get("part", "0/1")
 
-    def make(seed: int, name: str) -> dict[str, float]:
+    def make(seed: int, name: str) -> tuple[dict[str, float], Rows]:
         middles = equal(BLOCKS[name], classes)
         torch.manual_seed(seed)
         model = network(BLOCKS[name], middles, classes)
         train(model, x, y, seed)
-        return {"parameters": size(model), "accuracy": balanced(model, x_val, y_val)}
+        return {"parameters": size(model), "accuracy": balanced(model, x_val, y_val)}, []
 
     jobs = share(list(product(SEEDS, BLOCKS)), part)
     table(Path(given["out"]) / f"fusion-{part[0]}.csv", ("seed", "block"), jobs, make)

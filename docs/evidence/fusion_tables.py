@@ -10,12 +10,12 @@ from collections import defaultdict
 from pathlib import Path
 
 from gate_tables import interval, line
-from trainings import read
+from trainings import Rows, read
 
 FULL = "attention"
 
 
-def lines(rows: list[dict[str, str]]) -> list[str]:
+def lines(rows: Rows) -> list[str]:
     """Every block: size, balanced accuracy, and the full block minus this one in points."""
     by: dict[str, dict[str, float]] = defaultdict(dict)
     sizes = {row["block"]: int(row["parameters"]) for row in rows}
@@ -38,7 +38,7 @@ def lines(rows: list[dict[str, str]]) -> list[str]:
 
 def main() -> None:
     """Print the table."""
-    print("\n".join(lines(read(*sorted(Path(sys.argv[1]).glob("fusion*.csv"))))))
+    print("\n".join(lines(read(*sorted(Path(sys.argv[1]).glob("fusion-?.csv"))))))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from trainings import arguments, outcome, share, table, text_of, train
+from trainings import Rows, arguments, curves, outcome, share, table, text_of, train
 
 from yolo_cot.plugin.catalog import BLOCKS
 
@@ -42,7 +42,7 @@ def main() -> None:
     given = arguments()
     out, part = Path(given["out"]), given.get("part", "0/1")
 
-    def make(seed: int, name: str) -> dict[str, float]:
+    def make(seed: int, name: str) -> tuple[dict[str, float], Rows]:
         file, block = MODELS[name]
         text = text_of(file)
         if block:
@@ -54,7 +54,8 @@ def main() -> None:
         if "gate_lr" in given:
             settings["gate_lr"] = float(given["gate_lr"])
         trainer = train(model, seed, {**settings, "project": str(out / f"control-{part[0]}"), "name": "run"})
-        return outcome(Path(trainer.save_dir))
+        epochs = curves(Path(trainer.save_dir))
+        return outcome(epochs), epochs
 
     table(out / f"gate-control-{part[0]}.csv", ("seed", "model"), share(list(product(SEEDS, MODELS)), part), make)
 

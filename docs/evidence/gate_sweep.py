@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from trainings import arguments, outcome, share, table, text_of, train
+from trainings import Rows, arguments, curves, outcome, share, table, text_of, train
 
 from yolo_cot.plugin.hooks.gates import gates
 
@@ -57,7 +57,7 @@ def main() -> None:
     out, part = Path(given["out"]), given.get("part", "0/1")
     chosen = int(given["multiple"]) if "multiple" in given else None
 
-    def make(seed: int, data: str, optimizer: str, start: float, multiple: int) -> dict[str, float]:
+    def make(seed: int, data: str, optimizer: str, start: float, multiple: int) -> tuple[dict[str, float], Rows]:
         model = out / "models" / f"gate{start}" / MODEL
         model.parent.mkdir(parents=True, exist_ok=True)
         model.write_text(text_of(MODEL).replace("gate: 0.0", f"gate: {start}"), encoding="utf-8")
@@ -80,7 +80,8 @@ def main() -> None:
             },
             lambda trainer: first.append(changed(trainer)),
         )
-        return {**outcome(Path(trainer.save_dir)), "step0": first[0]}
+        epochs = curves(Path(trainer.save_dir))
+        return {**outcome(epochs), "step0": first[0]}, epochs
 
     table(out / f"gate-sweep-{part[0]}.csv", KEYS, share(jobs(chosen), part), make)
 

@@ -14,9 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import stats
-from trainings import read
-
-Rows = list[dict[str, str]]
+from trainings import Rows, read
 
 
 def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
@@ -138,12 +136,12 @@ def control(rows: Rows) -> list[str]:
 def main() -> None:
     """Print every table that there is something for."""
     folder = Path(sys.argv[1])
-    rows = read(*sorted(folder.glob("gate-sweep*.csv")))
+    rows = read(*sorted(folder.glob("gate-sweep-?.csv")))
     if rows:
         print("\n".join([*sweep(rows), "", *opened(rows)]))
         for multiple in ("1", "10", "100"):
             print("\n".join(["", f"gate_lr={multiple}", "", *starts(rows, multiple)]))
-    rows = read(*sorted(folder.glob("gate-control*.csv")))
+    rows = read(*sorted(folder.glob("gate-control-?.csv")))
     if rows:
         print("\n".join(["", *control(rows)]))
 

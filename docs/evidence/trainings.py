@@ -19,6 +19,7 @@ from ultralytics import YOLO
 
 from yolo_cot.yaml_edit.files import find_model
 
+Rows = list[dict[str, str]]
 LOSSES = ("val/box_loss", "val/cls_loss", "val/dfl_loss")
 
 
@@ -58,55 +59,66 @@ def train(model: Path, seed: int, settings: dict[str, Any], on_start: Callable[[
     return yolo.trainer
 
 
-def last_row(file: Path) -> dict[str, float]:
-    """The last row of a CSV file that Ultralytics or this package wrote; empty if there is no file."""
-    if not file.is_file():
-        return {}
-    with file.open(encoding="utf-8") as lines:
-        return {key.strip(): float(value) for key, value in list(csv.DictReader(lines))[-1].items()}
+def curves(folder: Path) -> Rows:
+    """Every epoch of a training: what Ultralytics wrote into `results.csv`, and mean |gamma| of every gate, by row."""
+    gates = {row["epoch"]: row for row in read(folder / "gates.csv")}
+    found = []
+    for row in read(folder / "results.csv"):
+        opened = [value for key, value in gates.get(row["epoch"], {}).items() if key.endswith("/abs")]
+        found.append({**row, **{f"gate{i}": value for i, value in enumerate(opened, 1)}})
+    return found
 
 
-def outcome(folder: Path) -> dict[str, float]:
-    """Val loss and mAP of the last epoch, and mean |gamma| of every gate."""
-    last = last_row(folder / "results.csv")
-    found = {"val_loss": sum(last[key] for key in LOSSES), "map": last["metrics/mAP50-95(B)"]}
-    gates = {key: value for key, value in last_row(folder / "gates.csv").items() if key.endswith("/abs")}
-    return {**found, **{f"gate{i}": value for i, value in enumerate(gates.values(), 1)}}
+def outcome(epochs: Rows) -> dict[str, float]:
+    """Val loss and mAP of the last epoch, and mean |gamma| of every gate then."""
+    last = epochs[-1]
+    found = {"val_loss": sum(float(last[key]) for key in LOSSES), "map": float(last["metrics/mAP50-95(B)"])}
+    return {**found, **{key: float(value) for key, value in last.items() if key.startswith("gate")}}
 
 
-def table(file: Path, keys: Sequence[str], jobs: Sequence[tuple], make: Callable[..., dict[str, float]]) -> None:
+def table(
+    file: Path, keys: Sequence[str], jobs: Sequence[tuple], make: Callable[..., tuple[dict[str, float], Rows]]
+) -> None:
     """Make the trainings whose rows are not in the table, in order, and append a row for each.
 
     Args:
-        file: the table.
+        file: the table; the epochs of all its trainings go into another, `<name>-curves.csv`.
         keys: columns that name a training.
         jobs: for every training the values of `keys`.
-        make: makes one, called with those values; returns the other columns.
+        make: makes one, called with those values; returns the other columns, and its epochs.
     """
     for job in jobs:
         names = dict(zip(keys, map(str, job)))
-        rows = read(file)
-        if any(all(row[key] == value for key, value in names.items()) for row in rows):
+        if any(all(row[key] == value for key, value in names.items()) for row in read(file)):
             continue
         start = time.process_time()
-        values = {key: f"{value:.6g}" for key, value in make(*job).items()}
-        values["cpu_seconds"] = f"{time.process_time() - start:.0f}"
-        columns = dict.fromkeys(key for row in (*rows, {**names, **values}) for key in row)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.with_suffix(".part").open("w", encoding="utf-8", newline="") as out:
-            writer = csv.DictWriter(out, list(columns), lineterminator="\n", restval="")
-            writer.writeheader()
-            writer.writerows([*rows, {**names, **values}])
-        file.with_suffix(".part").replace(file)
+        values, epochs = make(*job)
+        written = {key: f"{value:.6g}" for key, value in values.items()}
+        seconds = {"cpu_seconds": f"{time.process_time() - start:.0f}"}
+        add(file.with_name(f"{file.stem}-curves.csv"), [{**names, **epoch} for epoch in epochs])
+        add(file, [{**names, **written, **seconds}])
 
 
-def read(*files: Path) -> list[dict[str, str]]:
+def add(file: Path, rows: Rows) -> None:
+    """Append rows to a table, which may bring new columns; the file is there whole or as it was."""
+    every = [*read(file), *rows]
+    if not every:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_suffix(".part").open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(dict.fromkeys(key for row in every for key in row)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(every)
+    file.with_suffix(".part").replace(file)
+
+
+def read(*files: Path) -> Rows:
     """The rows of tables that are there."""
-    found = []
+    found: Rows = []
     for file in files:
         if file.is_file():
             with file.open(encoding="utf-8", newline="") as lines:
-                found += list(csv.DictReader(lines))
+                found += [{key.strip(): value for key, value in row.items()} for row in csv.DictReader(lines)]
     return found
 
 
