@@ -1,9 +1,9 @@
 """Whether a training can open a gate at all: its optimizer steps, and how far they can move a gate.
 
-An optimizer of Adam's kind moves a parameter by about its learning rate a step, whatever the gradient, so a gate
-moves by at most the sum of its rates. Under SGD the gradient counts too; its usual size for gates is measured. Ten
-epochs of a small data set are often a few dozen steps, for Ultralytics gathers `nbs` pictures a step: gates that start
-shut are still shut at the end, and such a training says nothing about the block behind them.
+An optimizer of Adam's kind moves a parameter by its learning rate a step at most, nearly, whatever the gradient, so a
+gate moves by no more than the sum of its rates. Under SGD the gradient counts too; its usual size for gates is
+measured. Ten epochs of a small data set are often a few dozen steps, for Ultralytics gathers `nbs` pictures a step:
+gates that start shut are still shut at the end, and such a training says nothing about the block behind them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Budget:
     Attributes:
         optimizer: name of the optimizer's class.
         steps: optimizer steps.
-        reach: the most that a gate can move, as far as that can be said beforehand.
+        reach: the most that a gate can move, as far as that can be said beforehand; an estimate under SGD.
         batch: pictures a batch.
         nbs: pictures a step, as Ultralytics was told.
         epochs: epochs.
@@ -55,7 +55,7 @@ class Budget:
 
     def told(self) -> str:
         """Steps and reach in a sentence, and what to change if they are too little."""
-        said = f"{self.steps} optimizer steps can move a gate by {self.reach:.2g} at most ({self.optimizer})"
+        said = f"{self.steps} optimizer steps can move a gate by about {self.reach:.2g} ({self.optimizer})"
         if self.enough:
             return f"{said}."
         short = NEEDED / self.reach if self.reach else math.inf
@@ -115,12 +115,21 @@ def budget(trainer: Any, batches: int) -> Budget:
     return Budget(
         optimizer=type(trainer.optimizer).__name__,
         steps=sum(taken),
-        reach=rates if "betas" in group or "alpha" in group else rates * GRADIENT,
+        reach=rates * size(group),
         batch=args.batch,
         nbs=args.nbs,
         epochs=trainer.epochs,
         multiple=args.gate_lr,
     )
+
+
+def size(group: Mapping[str, Any]) -> float:
+    """How far a gate moves in a step, as a multiple of its rate, by the settings of its group."""
+    if "betas" in group:  # Adam and its kin
+        return 1.0
+    if "alpha" in group:  # RMSprop, whose momentum adds up steps of full size
+        return 1 / (1 - group["momentum"])
+    return GRADIENT
 
 
 def steps(batches: int, epochs: int, batch: int, nbs: int, ramp: int) -> list[int]:
