@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,11 +11,14 @@ from . import latency as ablate_latency
 from . import power as ablate_power
 from . import queue as ablate_queue
 from . import ray as ablate_ray
+from .folder_lock import folder_lock
+from .inputs import inputs_of
 from .models import models_of
 from .options import EXAMPLE, Options, read, train_settings
+from .plan import Plan, Run, load
+from .prepare import prepare
 from .progress import Progress
 from .report import write_report
-from .runs import Plan, Run, load, prepare
 
 
 def main(overrides: dict[str, object]) -> None:
@@ -42,61 +42,53 @@ def main(overrides: dict[str, object]) -> None:
     if options.sd is not None:
         raise ValueError("sd= belongs to plan=, the gain to plan for. Example: yolo-cot ablate plan=1.0 sd=0.8")
     if options.report:
-        plan, progress = load(options.project), None
-    else:
-        plan, runs = prepared(options)
-        with alone(plan.folder):
-            progress = make(runs, options)
-    latency = times(plan, options.device[0])
-    for sentence in write_report(plan, latency, options.metric, options.confidence):
-        print(sentence)
-    print(f"written: {plan.folder / 'report.html'}, report.md, results.csv, comparisons.csv")
-    if progress and progress.failed:
-        raise ValueError(told(progress.failed))
-
-
-def prepared(options: Options) -> tuple[Plan, list[Run]]:
-    """The plan, and the runs that were asked for: those of the models that are named now, and their controls."""
+        report(load(options.project), options)
+        return
     if not options.models:
         raise ValueError(f"yolo-cot ablate needs models= and data=. Example: {EXAMPLE}")
     settings = train_settings(options)
     models = models_of(options.models, str(settings["data"]), options.controls)
-    entries = [(model.entry, model.text) for model in models]
-    plan = prepare(options.project, entries, options.seeds, settings, options.split)
-    labels = {entry.label for entry, _ in entries}
-    return plan, [run for run in plan.runs() if run.label in labels and run.seed < options.seeds]
+    try:
+        # Nothing is written before the folder is ours: another ablation may be at work in it.
+        with folder_lock(options.project):
+            plan = prepare(
+                options.project,
+                [(model.entry, model.text) for model in models],
+                options.seeds,
+                settings,
+                options.split,
+                inputs_of(settings, options.split),
+            )
+            labels = {model.label for model in models}
+            failed = make([r for r in plan.runs() if r.label in labels and r.seed < options.seeds], options)
+            report(plan, options)
+    except KeyboardInterrupt:
+        sys.exit("yolo-cot: stopped. Finished runs are kept; the same command goes on.")
+    except OSError as error:
+        raise ValueError(f"{error}. Finished runs are kept; the same command goes on.") from error
+    if failed:
+        raise ValueError(failure_message(failed))
 
 
-def make(runs: list[Run], options: Options) -> Progress:
-    """Make the runs here or on Ray."""
+def report(plan: Plan, options: Options) -> None:
+    """Write the report of what is finished, and print what was found."""
+    for sentence in write_report(plan, times(plan, options.device[0]), options.metric, options.confidence):
+        print(sentence)
+    print(f"written: {plan.folder / 'report.html'}, report.md, results.csv, comparisons.csv")
+
+
+def make(runs: list[Run], options: Options) -> list[Run]:
+    """Make the runs here or on Ray; returns those that failed."""
+    for run in runs:
+        if damage := run.damage():
+            print(f"{damage} The run counts as not finished, and is made again.")
     epochs = int(options.settings.get("epochs", 100))
     with Progress(runs, epochs, len(options.device)) as progress:
         if options.ray:
             ablate_ray.work(runs, options.ray, options.device[0], progress)
         else:
             ablate_queue.work(runs, options.device, progress)
-    return progress
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep a second ablation out of the folder while one is at work there, where the system can."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ValueError(
-                f"another yolo-cot ablate is at work in {folder}. Wait for it, or use another project=."
-            ) from None
-        try:
-            yield
-        except KeyboardInterrupt:
-            sys.exit("yolo-cot: stopped. Finished runs are kept; the same command goes on.")
+    return progress.failed
 
 
 def times(plan: Plan, device: str) -> dict[str, Any]:
@@ -111,7 +103,7 @@ def times(plan: Plan, device: str) -> dict[str, Any]:
     return ablate_latency.measure(plan, where)
 
 
-def told(failed: list[Run]) -> str:
+def failure_message(failed: list[Run]) -> str:
     """Which runs failed, and the last words of the first."""
     log = failed[0].log
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.is_file() else []

@@ -18,7 +18,8 @@ from ultralytics.utils.torch_utils import get_num_params
 from ...plugin.catalog import BLOCKS
 from ...plugin.naming import scale_letter
 from ...plugin.rows import positional
-from .runs import Entry, sha256
+from .inputs import sha256
+from .plan import Entry
 
 CONTROL = "GatedConv"
 # A width may be tried that is this many times the one asked for.

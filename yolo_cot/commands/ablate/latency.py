@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from functools import partial
 from pathlib import Path
@@ -12,8 +11,8 @@ import torch
 from ultralytics import YOLO
 
 from ..timing import interleaved
-from .runs import Plan
-from .train import write
+from .files import read_json, write_json
+from .plan import Plan
 
 ROUNDS = 50
 
@@ -49,11 +48,14 @@ def measure(plan: Plan, device: str = "cpu", rounds: int = ROUNDS) -> dict[str, 
         "rounds": rounds,
         "threads": torch.get_num_threads(),
     }
-    write(plan.folder / "latency.json", found)
+    write_json(plan.folder / "latency.json", found)
     return found
 
 
 def kept(plan: Plan) -> dict[str, Any]:
-    """What was measured before; empty if nothing was."""
+    """What was measured before; empty if nothing was, or its file is damaged."""
     file = plan.folder / "latency.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    try:
+        return read_json(file) if file.is_file() else {}
+    except ValueError:
+        return {}

@@ -32,14 +32,22 @@ def models_of(names: Sequence[str], data: str, controlled: bool) -> list[Model]:
     classes = classes_of(data)
     models = [_model(name) for name in names]
     labels = [model.label for model in models]
-    if twice := next((label for label in labels if labels.count(label) > 1), None):
+    folded = [label.lower() for label in labels]  # some file systems know no difference
+    if twice := next((label for label in labels if folded.count(label.lower()) > 1), None):
         raise ValueError(f"two models are called {twice}; every model needs a file name of its own. Rename one file.")
     for model in models:
         task = task_of({**model.values, "scale": ""})
         if task != "detect":
             raise ValueError(f"yolo-cot ablate compares detectors; {model.label} is a model for the task '{task}'.")
         parameters(model, classes)
-    return [*models, *(controls(models, classes) if controlled else [])]
+    made = controls(models, classes) if controlled else []
+    for control in made:
+        if control.label.lower() in map(str.lower, labels):
+            raise ValueError(
+                f"{control.label} is the name of a control that yolo-cot ablate makes, and a model of that name was "
+                "given that is another. Rename its file, or leave the controls out with controls=False."
+            )
+    return [*models, *made]
 
 
 def _model(name: str) -> Model:

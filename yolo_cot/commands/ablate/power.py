@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .options import Options
+from .plan import load
 from .results import METRICS, Results
-from .runs import load
 from .statistics import pooled, seeds_needed
 
 CHANCE = 0.8

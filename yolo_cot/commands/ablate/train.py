@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 import os
 import platform
 import random
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from ultralytics.utils.torch_utils import get_flops, get_num_params
 
 import yolo_cot
 
+from .files import read_json, write_json
+from .inputs import changes, inputs_of
 from .widen import CannotWiden, widen
 
 # What a validation shares with its training; the rest says how to learn.
@@ -30,7 +33,7 @@ SHARED = ("data", "imgsz", "batch", "device", "workers", "single_cls", "classes"
 
 
 class Recorder(DetectionTrainer):
-    """Ultralytics' trainer; it also keeps a digest of the batches: the pictures, their order and their pixels."""
+    """Ultralytics' trainer; it also keeps a digest of the batches: pictures, their order, their pixels and labels."""
 
     digest: Any = None
 
@@ -38,8 +41,10 @@ class Recorder(DetectionTrainer):
         """Note the batch, then let Ultralytics take it to the device."""
         if self.digest is None:
             self.digest = hashlib.sha256()
-        names = "\n".join(Path(name).name for name in batch["im_file"])
-        self.digest.update(f"{names}\n{int(batch['img'].sum(dtype=torch.int64))}\n".encode())
+        self.digest.update("\n".join(Path(name).name for name in batch["im_file"]).encode())
+        for name, value in sorted(batch.items()):
+            if isinstance(value, torch.Tensor):
+                self.digest.update(f"\n{name} {zlib.crc32(value.contiguous().numpy().data)}".encode())
         return super().preprocess_batch(batch)
 
 
@@ -48,6 +53,13 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def same_start(trainer: Any, seed: int) -> None:
+    """Start every generator at `seed`, that of the data loader too, which older releases start at a constant."""
+    seed_everything(seed)
+    trainer.train_loader.generator.manual_seed(seed)
+    trainer.train_loader.reset()
 
 
 def train(
@@ -67,7 +79,7 @@ def train(
         widened: whether the model is one that was made wider, to which pretrained weights have to be fitted.
 
     Raises:
-        ValueError: a model that is no detector.
+        ValueError: a model that is no detector, a training that did not keep its budget, or a metric that is no number.
     """
     start = time.time()
     seed_everything(seed)
@@ -76,13 +88,14 @@ def train(
         raise ValueError(f"yolo-cot ablate compares detectors; {model} is a model for the task '{yolo.task}'.")
     if widened and isinstance(settings.get("pretrained"), (str, Path)):
         settings = {**settings, "pretrained": fitted(model, settings["pretrained"], folder / "start.pt")}
-    yolo.add_callback("on_train_start", lambda trainer: seed_everything(seed))
+    yolo.add_callback("on_train_start", lambda trainer: same_start(trainer, seed))
     yolo.train(
         trainer=Recorder, **settings, seed=seed, project=str(folder.parent), name=folder.name, exist_ok=True, save=True
     )
     (folder / "start.pt").unlink(missing_ok=True)
     trainer = yolo.trainer
     trained = time.time() - start
+    check_budget(trainer, settings)
     found: dict[str, Any] = {}
     shared = {key: getattr(trainer.args, key) for key in SHARED if hasattr(trainer.args, key)}
     for which, weights in (("best", trainer.best), ("last", trainer.last)):
@@ -91,6 +104,7 @@ def train(
             parameters, gflops = get_num_params(tested.model), float(get_flops(tested.model, trainer.args.imgsz))
         metrics = tested.val(**shared, split=split, plots=False, project=str(folder), name=which, exist_ok=True)
         found[which] = {"map": float(metrics.box.map), "map50": float(metrics.box.map50), **rates(metrics.box)}
+        check_numbers(f"the {which} epoch", found[which])
         found[which]["classes"] = per_class(metrics)
     found["best"]["epoch"] = int(trainer.stopper.best_epoch)
     found["last"]["epoch"] = int(trainer.epoch) + 1
@@ -110,6 +124,31 @@ def train(
             "yolo-cot": yolo_cot.__version__,
         },
     }
+
+
+def check_budget(trainer: Any, settings: dict[str, Any]) -> None:
+    """Refuse a run whose batch or epochs are not those that all runs are given.
+
+    Raises:
+        ValueError: they are not.
+    """
+    epochs, batch = int(trainer.epoch) + 1, int(trainer.args.batch)
+    if batch != int(settings.get("batch", batch)) or epochs != int(settings.get("epochs", epochs)):
+        raise ValueError(
+            f"this run was trained for {epochs} epochs with batch {batch}, not as it was told; Ultralytics halves the "
+            "batch where memory runs out. Use a smaller batch= for all models."
+        )
+
+
+def check_numbers(what: str, metrics: dict[str, float]) -> None:
+    """Refuse metrics that are no numbers.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{name} of {what} is {value}: the training has come to nothing. Try a lower lr0=.")
 
 
 def fitted(model: str, weights: str | Path, file: Path) -> str:
@@ -144,13 +183,6 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} {device.type}"
 
 
-def write(file: Path, content: dict[str, Any]) -> None:
-    """Write JSON so that the file is there whole or not at all."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    part.replace(file)
-
-
 def end_with_parent() -> None:
     """End this process when its standard input closes, as it does when the process that started it is gone."""
 
@@ -163,12 +195,27 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+def check_inputs(run: dict[str, Any]) -> None:
+    """Refuse to make a run whose data set or weights are not those of the ablation.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if changed := changes(run["inputs"], inputs_of(run["settings"], run["split"])):
+        raise ValueError(
+            f"{'; '.join(changed)} since this ablation began, so this run could not be compared with the others. "
+            "Put back what it was, or use another project=."
+        )
+
+
 def main(file: str) -> None:
     """Train the run that the JSON file describes and leave `result.json` beside it."""
-    run = json.loads(Path(file).read_text(encoding="utf-8"))
+    run = read_json(Path(file))
     folder = Path(file).resolve().parent
+    check_inputs(run)
     result = train(run["model"], run["seed"], run["settings"], folder, run["split"], run.get("widened", False))
-    write(folder / "result.json", {"format": 1, "label": run["label"], "seed": run["seed"], **result})
+    check_inputs(run)  # they may have changed while it was under way
+    write_json(folder / "result.json", {"label": run["label"], "seed": run["seed"], **result})
 
 
 if __name__ == "__main__":

@@ -7,12 +7,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..provenance import made
+from ..caveats import caveats
+from ..files import write_text
+from ..plan import Plan
+from ..provenance import provenance
 from ..results import METRICS, Results
-from ..runs import Plan
 from ..statistics import bootstrap
 from . import plots
-from .document import Document, Picture
+from .document import Document, Heading, Picture
+from .markdown import markdown
 from .tables import Compared, bootstrap_note, classes_table, comparisons_table, latency_note, models_table
 
 
@@ -21,7 +24,7 @@ def write_report(plan: Plan, latency: dict[str, Any], metric: str = "map", confi
 
     Args:
         plan: the plan; runs that are not finished are left out, and named.
-        latency: what `ablate_latency.measure` found; empty if nothing.
+        latency: what `latency.measure` found; empty if nothing.
         metric: what is compared, a key of `METRICS`.
         confidence: of all intervals together.
 
@@ -33,8 +36,8 @@ def write_report(plan: Plan, latency: dict[str, Any], metric: str = "map", confi
     results.write_csv(plan.folder / "results.csv", latency)
     write_comparisons(plan.folder / "comparisons.csv", results, compared, metric)
     document = build(results, compared, latency, metric, confidence)
-    (plan.folder / "report.md").write_text(document.markdown(plan.folder), encoding="utf-8")
-    (plan.folder / "report.html").write_text(document.html(), encoding="utf-8")
+    write_text(plan.folder / "report.md", markdown(document, plan.folder))
+    write_text(plan.folder / "report.html", document.html())
     return [f"{pair.model} against {pair.other}: {result.verdict()}" for pair, result in compared]
 
 
@@ -63,38 +66,38 @@ def build(results: Results, compared: Compared, latency: dict[str, Any], metric:
         f"{what}, measured on the {plan.split} split of {Path(str(plan.settings['data'])).name}, in points "
         f"(hundredths). {plan.seeds} seeds for every model, each on the same pictures in the same order."
     )
-    add("# What was found")
+    add(Heading("What was found"))
     document.parts += found(compared)
     add(method(compared, confidence))
-    document.parts += weakened(results, metric)
+    document.parts += caveats(results, metric)
     pictures = draw(results, compared, latency, metric)
     if "differences" in pictures:
         add(pictures["differences"])
-    add("# The models")
+    add(Heading("The models"))
     add(models_table(results, latency))
     add(f"Mean ± standard deviation over the seeds. {latency_note(latency)}")
     document.parts += [p for name, p in pictures.items() if name != "differences"]
-    add("# The comparisons")
+    add(Heading("The comparisons"))
     add(comparisons_table(compared))
     add(bootstrap_note(compared))
     if classes := results.classes():
-        add("# Per class")
+        add(Heading("Per class"))
         add(classes_table(results, classes))
         add(
             "AP50-95 of the best epoch, mean ± standard deviation over the seeds. To be looked at, not to be claimed "
             "from: with this many numbers some differ by chance, and none of them is tested."
         )
-    add("# How it was made")
-    document.parts += made(results)
+    add(Heading("How it was made"))
+    document.parts += provenance(results)
     return document
 
 
-def found(compared: Compared) -> list[str | list[str]]:
+def found(compared: Compared) -> list[Any]:
     """For each model a line that sums up, and below it what each of its comparisons says."""
-    parts: list[str | list[str]] = []
+    parts: list[Any] = []
     for model in dict.fromkeys(pair.model for pair, _ in compared):
         mine = [(pair, c) for pair, c in compared if pair.model == model]
-        parts.append(f"## {model}: {summary(mine)}")
+        parts.append(Heading(f"{model}: {summary(mine)}", 3))
         parts.append([f"Against {pair.other}{ROLES[pair.role]}: {c.verdict()}." for pair, c in mine])
     return parts
 
@@ -131,28 +134,6 @@ def method(compared: Compared, confidence: float) -> str:
     if min(c.seeds for _, c in compared) < 3:
         text += " Fewer than three seeds can show only differences far larger than those that blocks usually bring."
     return text
-
-
-def weakened(results: Results, metric: str) -> list[str]:
-    """What a reader should know before believing any of it."""
-    parts, missing, runs = [], results.missing, results.plan.runs()
-    if missing:
-        names = ", ".join(missing[:6]) + (f" and {len(missing) - 6} more" if len(missing) > 6 else "")
-        parts.append(
-            f"A look on the way: {len(missing)} of {len(runs)} runs are not finished and left out ({names}). The "
-            "stated chance holds for the end that was planned, not for the best of several looks."
-        )
-    if results.handicapped:
-        names = ", ".join(f"{label} ({results.mean(label, metric)})" for label in results.handicapped)
-        parts.append(
-            f"Trained, but not compared: {names}. Most of the pretrained weights did not fit, so a difference would "
-            "say what the weights are worth, not what a block is worth. With pretrained=False all start alike."
-        )
-    if not any(value > 0 for label in results.runs for value in results.values(label, metric).values()):
-        parts.append(
-            "No run has learned anything that this metric sees, so there was nothing to compare. Train longer."
-        )
-    return parts
 
 
 def draw(results: Results, compared: Compared, latency: dict[str, Any], metric: str) -> dict[str, Picture]:

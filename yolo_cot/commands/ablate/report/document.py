@@ -1,4 +1,4 @@
-"""A report of headings, paragraphs, tables and pictures, written as Markdown and as one HTML file."""
+"""A report of headings, paragraphs, tables and pictures, and how it is written as one HTML file."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ figcaption { font-size: .9rem; color: #4a4f57; max-width: 36rem; }
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A heading; the title of the report is of level 1."""
+
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True)
 class Table:
     """A table; its first column, and those named in `text`, hold words."""
 
@@ -62,37 +70,20 @@ class Document:
 
     Attributes:
         title: its title.
-        parts: headings as `# text` and `## text`, paragraphs as text, lists of points as lists of text, and the rest.
+        parts: paragraphs as text, lists of points as lists of text, and the rest.
     """
 
     title: str
-    parts: list[str | list[str] | Table | Picture | Code] = field(default_factory=list)
-
-    def markdown(self, folder: Path) -> str:
-        """The report as Markdown; pictures are named relative to `folder`."""
-        blocks = [f"# {self.title}"]
-        for part in self.parts:
-            if isinstance(part, str):
-                blocks.append(f"#{part}" if _heading(part) else part)
-            elif isinstance(part, list):
-                blocks.append("\n".join(f"- {point}" for point in part))
-            elif isinstance(part, Table):
-                rules = ["---" if i == 0 or name in part.text else "---:" for i, name in enumerate(part.header)]
-                lines = [part.header, rules, *part.rows]
-                blocks.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-            elif isinstance(part, Picture):
-                blocks.append(f"![{part.caption}]({part.file.relative_to(folder).as_posix()})")
-            else:
-                blocks.append(f"```bash\n{part.text}\n```")
-        return "\n\n".join(blocks) + "\n"
+    parts: list[str | list[str] | Heading | Table | Picture | Code] = field(default_factory=list)
 
     def html(self) -> str:
         """The report as one HTML file that needs nothing else."""
         body = [f"<h1>{escape(self.title)}</h1>"]
         for part in self.parts:
             if isinstance(part, str):
-                tag = f"h{_heading(part) + 1}" if _heading(part) else "p"
-                body.append(f"<{tag}>{escape(part.removeprefix('#' * _heading(part)).strip())}</{tag}>")
+                body.append(f"<p>{escape(part)}</p>")
+            elif isinstance(part, Heading):
+                body.append(f"<h{part.level}>{escape(part.text)}</h{part.level}>")
             elif isinstance(part, list):
                 body.append(f"<ul>{''.join(f'<li>{escape(point)}</li>' for point in part)}</ul>")
             elif isinstance(part, Table):
@@ -108,11 +99,6 @@ class Document:
         head = f'<meta charset="utf-8">{viewport}<title>{escape(self.title)}</title><style>{STYLE}</style>'
         start = f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>'
         return "\n".join([start, *body, "</body>\n</html>\n"])
-
-
-def _heading(text: str) -> int:
-    """The level of a heading below the title; 0 for a paragraph."""
-    return next((level for level in (1, 2) if text.startswith(f"{'#' * level} ")), 0)
 
 
 def _table(table: Table) -> str:

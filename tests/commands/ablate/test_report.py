@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
+from markdown_it import MarkdownIt
 
-from tests.commands.ablations import finish, models, pretended
+from tests.commands.ablate.ablations import finish, models, pretended
 from yolo_cot.commands import ablate
 from yolo_cot.commands.ablate.controls import controls
+from yolo_cot.commands.ablate.plan import Run, load
 from yolo_cot.commands.ablate.report import write_report
-from yolo_cot.commands.ablate.runs import Run, load
 
 BASE = [0.600, 0.606, 0.594, 0.603, 0.597]
 LATENCY = {
@@ -51,7 +53,7 @@ def test_a_gain_over_base_and_controls_is_told_and_noise_is_not(tmp_path):
     assert "Against yolo11n, the base: better by 2.00 points, more than chance" in text
     assert re.search(r"no difference that 5 seeds can show; \d\.\d\d points would have been needed", text)
     assert "4 comparisons beside each other" in text
-    assert "with one seed all models saw the same pictures in the same order" in text
+    assert "with one seed all models saw the same pictures and labels in the same order" in text
     assert "yolo-cot ablate models=yolo11n.yaml,yolo11n-cot.yaml,yolo11n-outlook.yaml seeds=5 data=set.yaml" in text
 
 
@@ -99,6 +101,20 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(tmp_path):
     assert "<b>" not in page
     for picture in re.findall(r"!\[.*\]\((.*)\)", (tmp_path / "report.md").read_text()):
         assert (tmp_path / picture).read_text().startswith("<?xml")
+
+
+def test_markdown_shows_class_names_as_they_are(tmp_path):
+    names = ["<script>alert(1)</script>", "a|b", "*c* _d_ `e`", "[f](g)", "$h$ & ~~i~~", "# j", "k\\"]
+    plan = pretended(tmp_path, {"yolo11n": [None], "yolo11n-cot": [None]})
+    for run in plan.runs():
+        finish(run, 0.6, classes={name: {"map": 0.5, "map50": 0.6} for name in names})
+    write_report(plan, {})
+    # As strict as any: HTML in it counts as HTML.
+    page = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    shown = page.render((tmp_path / "report.md").read_text())
+    assert "<script" not in shown
+    header = re.search(r"<h2>Per class</h2>\n<table>.*?</tr>", shown, re.DOTALL)[0]
+    assert [unescape(cell) for cell in re.findall(r">([^<>]*)</th>", header)] == ["model", *names]
 
 
 def test_the_tables_hold_every_run_and_every_comparison(tmp_path):

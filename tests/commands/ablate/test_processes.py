@@ -14,9 +14,9 @@ import psutil
 import pytest
 import torch
 
-from tests.commands.ablations import inputs
+from tests.commands.ablate.ablations import inputs
 from tests.processes import YOLO_COT, environment, python
-from yolo_cot.commands.ablate.runs import load
+from yolo_cot.commands.ablate.plan import load
 
 WAIT = 300  # seconds, far more than a loaded machine needs
 
@@ -26,7 +26,7 @@ def children(parent: psutil.Process) -> list[psutil.Process]:
     found = []
     for process in parent.children(recursive=True):
         try:
-            if any("ablate_train" in word for word in process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+            if any("ablate.train" in word for word in process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except psutil.NoSuchProcess:
             continue
@@ -47,10 +47,10 @@ def gone(process):
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def started(*words):
+def started(*words, **more):
     return subprocess.Popen(
         [sys.executable, "-c", YOLO_COT, "ablate", *words],
-        env=environment(),
+        env=environment(**more),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -72,6 +72,16 @@ if any("yolo11n-tiny-seed" in word for word in sys.orig_argv):
 """
 
 
+# The same run, before its first validation: there it stays.
+WAITING = """
+import sys
+if any("yolo11n-tiny-seed" in word for word in sys.orig_argv):
+    import time
+    from ultralytics.engine.trainer import BaseTrainer
+    BaseTrainer.validate = lambda self: time.sleep(3600)
+"""
+
+
 def with_start_up(folder, code):
     """Let every Python process run this code when it starts; returns the variable that does so."""
     (folder / "sitecustomize.py").write_text(code)
@@ -80,21 +90,26 @@ def with_start_up(folder, code):
 
 @pytest.fixture(scope="module")
 def ablation(tmp_path_factory):
-    """One that was killed while its second run was under way, then started again with another seed and the controls."""
+    """One that a second process was refused beside, that was killed during its second run, and then went on to more."""
     folder = tmp_path_factory.mktemp("ablate")
     words = [*inputs(folder), f"project={folder / 'p'}"]
-    first, second = folder / "p" / "runs" / "yolo11n-plain-seed0", folder / "p" / "runs" / "yolo11n-tiny-seed0"
-    killed = started(*words, "seeds=1", "controls=False", "device=cpu")
-    until(lambda: (second / "weights").is_dir() or killed.poll() is not None, "the second run")
+    first, other = folder / "p" / "runs" / "yolo11n-plain-seed0", folder / "p" / "runs" / "yolo11n-tiny-seed0"
+    path = with_start_up(folder, WAITING)
+    killed = started(*words, "seeds=1", "controls=False", "device=cpu", PYTHONPATH=path)
+    until(lambda: (other / "weights").is_dir() or killed.poll() is not None, "the second run")
+    plan = (folder / "p" / "plan.json").read_bytes()
+    second = python(YOLO_COT, "ablate", *words, "epochs=2", "seeds=3", status=1)
+    spoiled = (folder / "p" / "plan.json").read_bytes() != plan
     (run,) = children(psutil.Process(killed.pid))
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     until(lambda: gone(run), "the run to end with the process that started it")
     kept = (first / "result.json").stat().st_mtime_ns
-    unfinished = (second / "result.json").exists()
+    unfinished = (other / "result.json").exists()
     path = with_start_up(folder, DRAWING)
     again = python(YOLO_COT, "ablate", *words, "seeds=2", "device=cpu,cpu", timeout=2 * WAIT, PYTHONPATH=path)
-    return {"folder": folder / "p", "words": words, "kept": kept, "unfinished": unfinished, "output": again.stdout}
+    found = {"folder": folder / "p", "words": words, "kept": kept, "unfinished": unfinished, "output": again.stdout}
+    return {**found, "refused": second.stderr, "spoiled": spoiled}
 
 
 def test_a_killed_ablation_goes_on_and_loses_no_finished_run(ablation):
@@ -110,6 +125,11 @@ def test_a_killed_ablation_goes_on_and_loses_no_finished_run(ablation):
     assert "yolo11n-plain seed 0 started" not in output
     assert "yolo11n-tiny seed 0 started on cpu; 1 of 8 runs finished, 7 left" in output
     assert "8 of 8 runs finished" in output
+
+
+def test_a_second_process_is_refused_and_leaves_the_plan_of_the_first_alone(ablation):
+    assert "another yolo-cot ablate is at work in" in ablation["refused"]
+    assert not ablation["spoiled"]
 
 
 def test_with_one_seed_all_models_see_the_same_batches_and_with_another_seed_others(ablation):
@@ -167,16 +187,6 @@ def test_a_run_that_fails_is_told_and_the_others_are_made(tmp_path):
     assert "1 run failed: yolo11n-tiny-seed0" in done.stderr
     assert "ends with: SystemExit: out of luck. The same command tries them again." in done.stderr
     assert (tmp_path / "p" / "report.html").is_file()
-
-
-def test_two_ablations_do_not_work_in_one_folder(tmp_path):
-    fcntl = pytest.importorskip("fcntl", reason="folders are locked by fcntl, which this system has not")
-    (tmp_path / "p").mkdir()
-    with (tmp_path / "p" / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        words = [*inputs(tmp_path), f"project={tmp_path / 'p'}", "seeds=1", "controls=False"]
-        done = python(YOLO_COT, "ablate", *words, status=1)
-    assert "another yolo-cot ablate is at work in" in done.stderr
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'ray[tune]'")

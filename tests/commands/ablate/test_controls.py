@@ -7,11 +7,12 @@ import torch
 import yaml
 from ultralytics.nn.tasks import DetectionModel
 
-from tests.commands.ablations import PLAIN, finish, inputs, models, pretended
+from tests.commands.ablate.ablations import PLAIN, finish, inputs, models, pretended
 from yolo_cot.commands.ablate.controls import controls, convolution, model_of, parameters, widened
 from yolo_cot.commands.ablate.models import classes_of, models_of
 from yolo_cot.commands.ablate.options import listed, read, train_settings
-from yolo_cot.commands.ablate.runs import Run, load, prepare
+from yolo_cot.commands.ablate.plan import Run, load
+from yolo_cot.commands.ablate.prepare import prepare
 from yolo_cot.nn import GatedConv
 
 CLASSES = 3
@@ -82,7 +83,7 @@ def test_the_files_of_controls_build_at_the_scale_of_their_model(tmp_path):
     folder = tmp_path / "run2x"
     found = models("yolo11s", "yolo11s-cot")
     found += controls(found, None)
-    plan = prepare(folder, [(m.entry, m.text) for m in found], 1, {"data": "coco8.yaml"}, "val")
+    plan = prepare(folder, [(m.entry, m.text) for m in found], 1, {"data": "coco8.yaml"}, "val", {})
     for model in found:
         built = DetectionModel(str(plan.model_file(model.label)), verbose=False)
         assert sum(p.numel() for p in built.parameters()) == parameters(model, None)
@@ -92,14 +93,14 @@ def test_the_files_of_controls_build_at_the_scale_of_their_model(tmp_path):
 def test_more_seeds_and_models_may_be_added_and_nothing_else(tmp_path):
     made = pretended(tmp_path, {"yolo11n": [0.6, 0.61], "yolo11n-cot": [0.6]})
     entries = [(m.entry, m.text) for m in models("yolo11n", "yolo11n-outlook")]
-    plan = prepare(tmp_path, entries, 3, dict(made.settings), "val")
+    plan = prepare(tmp_path, entries, 3, dict(made.settings), "val", {})
     assert [e.label for e in plan.models] == ["yolo11n", "yolo11n-cot", "yolo11n-outlook"]
     assert plan.seeds == 3
     assert [run.name for run in plan.runs() if run.finished] == ["yolo11n-seed0", "yolo11n-cot-seed0", "yolo11n-seed1"]
     assert [run.seed for run in plan.runs()] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert load(tmp_path) == plan
     # Asking for fewer seeds takes none away.
-    assert prepare(tmp_path, entries, 1, dict(made.settings), "val").seeds == 3
+    assert prepare(tmp_path, entries, 1, dict(made.settings), "val", {}).seeds == 3
 
     other = models("yolo11n-cot", "yolo11n")
     text = other[1].text.replace("[64, 3, 2]", "[32, 3, 2]")
@@ -112,20 +113,20 @@ def test_more_seeds_and_models_may_be_added_and_nothing_else(tmp_path):
         (changed, made.settings, "val", "the text of yolo11n has changed"),
     ):
         with pytest.raises(ValueError, match=rf"holds runs made otherwise: {told}"):
-            prepare(tmp_path, [(m.entry, m.text) for m in found], 2, settings, split)
+            prepare(tmp_path, [(m.entry, m.text) for m in found], 2, settings, split, {})
 
 
 def test_a_data_yaml_that_changed_is_refused(tmp_path):
     inputs(tmp_path)
     data, entries = tmp_path / "d" / "data.yaml", [(m.entry, m.text) for m in models("yolo11n")]
-    prepare(tmp_path / "p", entries, 1, {"data": str(data)}, "val")
+    prepare(tmp_path / "p", entries, 1, {"data": str(data)}, "val", {})
     data.write_text(data.read_text().replace("square", "box"))
     # As long as no run is finished, there is nothing that it could spoil.
-    plan = prepare(tmp_path / "p", entries, 1, {"data": str(data)}, "val")
+    plan = prepare(tmp_path / "p", entries, 1, {"data": str(data)}, "val", {})
     finish(plan.runs()[0], 0.5)
     data.write_text(data.read_text().replace("box", "block"))
     with pytest.raises(ValueError, match=r"the content of .*data\.yaml has changed"):
-        prepare(tmp_path / "p", entries, 1, {"data": str(data)}, "val")
+        prepare(tmp_path / "p", entries, 1, {"data": str(data)}, "val", {})
 
 
 def test_a_plan_of_another_version_is_refused(tmp_path):

@@ -8,7 +8,7 @@ from torch import nn
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel
 
-from tests.commands.ablations import PLAIN, models
+from tests.commands.ablate.ablations import PLAIN, models
 from tests.entry_points import tiny
 from yolo_cot.commands.ablate.controls import model_of, scale_of, with_width
 from yolo_cot.commands.ablate.train import fitted, train

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tests.entry_points import tiny
 from yolo_cot.commands.ablate.controls import model_of
-from yolo_cot.commands.ablate.runs import Plan, Run, prepare
-from yolo_cot.commands.ablate.train import write
+from yolo_cot.commands.ablate.files import write_json
+from yolo_cot.commands.ablate.plan import Plan, Run
+from yolo_cot.commands.ablate.prepare import prepare
 from yolo_cot.yaml_edit.files import find_model
 
 PLAIN = tiny.MODEL.replace("C3k2CoT", "C3k2").replace("[2, 5]", "[2, 3]")
@@ -40,7 +41,7 @@ def pretended(folder: Path, results: dict[str, list[float | None]], controls: tu
     found = [*models(*(name for name in results if name not in {c.label for c in controls})), *controls]
     seeds = max(map(len, results.values()))
     plan = prepare(
-        folder, [(m.entry, m.text) for m in found], seeds, {"data": "set.yaml", "epochs": 3, **settings}, "val"
+        folder, [(m.entry, m.text) for m in found], seeds, {"data": "set.yaml", "epochs": 3, **settings}, "val", {}
     )
     for label, values in results.items():
         for seed, value in enumerate(values):
@@ -49,13 +50,16 @@ def pretended(folder: Path, results: dict[str, list[float | None]], controls: tu
     return plan
 
 
-def finish(run: Run, value: float, **more) -> None:
+def finish(run: Run, value: float, classes: dict | None = None, **more) -> None:
     """Write a result."""
-    run.folder.mkdir(parents=True)
-    classes = {name: {"map": value + by, "map50": value + 0.2} for name, by in (("disc", 0.1), ("<b>", -0.1))}
+    run.folder.mkdir(parents=True, exist_ok=True)
+    classes = classes or {
+        name: {"map": value + by, "map50": value + 0.2} for name, by in (("disc", 0.1), ("<b>", -0.1))
+    }
     best = {"map": value, "map50": value + 0.2, "precision": 0.8, "recall": 0.7, "epoch": 2, "classes": classes}
     last = {**best, "map": value - 0.01, "epoch": 3}
     versions = {"python": "3.11", "torch": "2.0", "ultralytics": "8.4.0", "yolo-cot": "0.1.0"}
-    content = {"format": 1, "label": run.label, "seed": run.seed, "best": best, "last": last, "parameters": 2_600_000}
+    content = {"label": run.label, "seed": run.seed, "best": best, "last": last, "parameters": 2_600_000}
     content |= {"gflops": 6.5, "seconds": 60.0, "train_seconds": 50.0, "data_order": f"order {run.seed}"}
-    write(run.folder / "result.json", {**content, "optimizer": "AdamW", "device": "cpu", "versions": versions, **more})
+    content |= {"optimizer": "AdamW", "device": "cpu", "versions": versions, **more}
+    write_json(run.folder / "result.json", content)

@@ -1,0 +1,90 @@
+"""Make the plan of a folder, or go on with the one that it holds if that is still the same experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .files import write_text
+from .inputs import changes, sha256
+from .plan import Entry, Plan, load
+
+
+def prepare(
+    folder: Path,
+    models: Sequence[tuple[Entry, str]],
+    seeds: int,
+    settings: Mapping[str, Any],
+    split: str,
+    inputs: Mapping[str, str],
+) -> Plan:
+    """Write the plan and the models' YAMLs into a folder.
+
+    More seeds and more models may be added to a folder. Whatever decides the outcome of a run may not change: the
+    settings, the data set, the weights, the split, the text of a model that is there, and the first model, with which
+    the others are compared.
+
+    Args:
+        folder: the folder.
+        models: every model with the text of its YAML, the base first.
+        seeds: how many seeds.
+        settings: Ultralytics' train arguments.
+        split: the split to measure.
+        inputs: digests of data set and weights, see `inputs_of`.
+
+    Raises:
+        ValueError: the folder holds an ablation with something else of these.
+    """
+    data = Path(str(settings["data"]))
+    asked = Plan(folder, dict(settings), split, inputs=dict(inputs))
+    asked.data_sha256 = sha256(data.read_bytes()) if data.is_file() else ""
+    plan = load(folder) if asked.file.is_file() else asked
+    # A folder without a finished run holds nothing that other settings could spoil.
+    if not any(run.finished for run in plan.runs()):
+        plan = asked
+    if faults := differences(plan, asked, [entry for entry, _ in models]):
+        raise ValueError(
+            f"{folder} holds runs made otherwise: {'; '.join(faults)}. Repeat those settings, or use another project=."
+        )
+    entries = {entry.label: entry for entry in plan.models}
+    added = [entry.label for entry, _ in models if entry.label not in entries]
+    for entry, text in models:
+        old = entries.setdefault(entry.label, entry)
+        entries[entry.label] = replace(old, of=tuple(dict.fromkeys((*old.of, *entry.of))))
+        file = plan.model_file(entry.label)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, text)
+    plan.models = list(entries.values())
+    if added:
+        plan.note(f"models: {', '.join(added)}")
+    if seeds > plan.seeds:
+        plan.note(f"seeds: {seeds}")
+        plan.seeds = seeds
+    plan.save()
+    return plan
+
+
+def differences(plan: Plan, asked: Plan, entries: Sequence[Entry]) -> list[str]:
+    """Why what is asked for cannot be compared with the runs of the plan."""
+    faults = [
+        f"{key} was {plan.settings.get(key)}, now {asked.settings.get(key)}"
+        for key in sorted({*plan.settings, *asked.settings})
+        if plan.settings.get(key) != asked.settings.get(key)
+    ]
+    if plan.split != asked.split:
+        faults.append(f"split was {plan.split}, now {asked.split}")
+    if plan.data_sha256 != asked.data_sha256:
+        faults.append(f"the content of {plan.settings['data']} has changed")
+    faults += changes(plan.inputs, asked.inputs)
+    if plan.models and plan.models[0].label != entries[0].label:
+        faults.append(f"the first model was {plan.models[0].label}, now {entries[0].label}")
+    known = {entry.label: entry for entry in plan.models}
+    for entry in entries:
+        old = known.get(entry.label, entry)
+        if old.sha256 != entry.sha256:
+            faults.append(f"the text of {entry.label} has changed")
+        elif old.kind != entry.kind:
+            faults.append(f"{entry.label} was {old.kind}, now {entry.kind}")
+    return faults

@@ -1,0 +1,63 @@
+"""The files of a data set, found as Ultralytics finds them for its trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from ultralytics.cfg import get_cfg
+from ultralytics.data import build_yolo_dataset
+from ultralytics.data.utils import IMG_FORMATS
+from ultralytics.engine.trainer import BaseTrainer
+
+
+class Split(NamedTuple):
+    """The pictures of one split, and their label files, which need not all exist; none for classification."""
+
+    pictures: list[Path]
+    labels: list[Path]
+
+
+def dataset_files(settings: Mapping[str, Any], splits: Sequence[str], task: str) -> tuple[dict[str, Split], list[str]]:
+    """Find the files of each split, and the names of the classes.
+
+    Args:
+        settings: train arguments of Ultralytics, `data` among them.
+        splits: names of splits, such as `train` and `val`.
+        task: `detect`, `classify`, ...
+
+    Raises:
+        ValueError: the data set is not there or not whole, or has no such split.
+    """
+    # Not into memory: whoever trains on the pictures does that.
+    cfg = get_cfg(overrides={**settings, "task": task, "mode": "train", "cache": False})
+    try:
+        data = BaseTrainer.get_dataset(SimpleNamespace(args=cfg))
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    found = {}
+    for split in splits:
+        if not data.get(split):
+            raise ValueError(f"{settings['data']} has no split '{split}'. Add it, or measure another with split=.")
+        found[split] = _folder(Path(data[split])) if task == "classify" else _listed(cfg, data, split)
+    names = data["names"]
+    return found, [str(name) for name in (names.values() if isinstance(names, dict) else names)]
+
+
+def _folder(root: Path) -> Split:
+    return Split(sorted(p for p in root.rglob("*") if p.suffix[1:].lower() in IMG_FORMATS), [])
+
+
+def _listed(cfg: Any, data: dict[str, Any], split: str) -> Split:
+    mode = "train" if split == "train" else "val"
+    dataset = build_yolo_dataset(cfg, data[split], 1, data, mode)
+    labels = [Path(file) for file in dataset.label_files]
+    cache = labels[0].parent.with_suffix(".cache")
+    # Older releases know a changed label file by its size alone, and go on with what they have read before.
+    if cache.is_file() and any(p.is_file() and p.stat().st_mtime > cache.stat().st_mtime for p in labels):
+        cache.unlink()
+        dataset = build_yolo_dataset(cfg, data[split], 1, data, mode)
+        labels = [Path(file) for file in dataset.label_files]
+    return Split([Path(file) for file in dataset.im_files], labels)
