@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.entry_points import tiny
-from yolo_cot.commands.ablate.controls import model_of
+from yolo_cot.commands.ablate.controls.model import model_of
 from yolo_cot.commands.ablate.files import write_json
 from yolo_cot.commands.ablate.plan import Plan, Run
 from yolo_cot.commands.ablate.prepare import prepare

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 
 from tests.commands.ablate.ablations import PLAIN, finish
 from yolo_cot.commands.ablate.plan import Run, load
-from yolo_cot.commands.ablate.train import main as make_run
-from yolo_cot.commands.ablate.train import same_start
+from yolo_cot.commands.ablate.runs.train import main as make_run
+from yolo_cot.commands.ablate.runs.train import same_start
 
 
 def label(folder):

@@ -8,7 +8,10 @@ import yaml
 from ultralytics.nn.tasks import DetectionModel
 
 from tests.commands.ablate.ablations import PLAIN, finish, inputs, models, pretended
-from yolo_cot.commands.ablate.controls import controls, convolution, model_of, parameters, widened
+from yolo_cot.commands.ablate.controls import controls
+from yolo_cot.commands.ablate.controls.convolution import convolution
+from yolo_cot.commands.ablate.controls.model import model_of, parameters
+from yolo_cot.commands.ablate.controls.widened import widened
 from yolo_cot.commands.ablate.models import classes_of, models_of
 from yolo_cot.commands.ablate.options import listed, read, train_settings
 from yolo_cot.commands.ablate.plan import Run, load

@@ -26,7 +26,10 @@ def children(parent: psutil.Process) -> list[psutil.Process]:
     found = []
     for process in parent.children(recursive=True):
         try:
-            if any("ablate.train" in word for word in process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                any("ablate.runs.train" in word for word in process.cmdline())
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
         except psutil.NoSuchProcess:
             continue

@@ -9,16 +9,16 @@ import torch
 
 from . import latency as ablate_latency
 from . import power as ablate_power
-from . import queue as ablate_queue
-from . import ray as ablate_ray
 from .folder_lock import folder_lock
 from .inputs import inputs_of
 from .models import models_of
 from .options import EXAMPLE, Options, read, train_settings
 from .plan import Plan, Run, load
 from .prepare import prepare
-from .progress import Progress
 from .report import write_report
+from .runs import queue as ablate_queue
+from .runs import ray as ablate_ray
+from .runs.progress import Progress
 
 
 def main(overrides: dict[str, object]) -> None:

@@ -11,7 +11,8 @@ from ultralytics.utils import ROOT
 from ...paths import data_dir
 from ...plugin.naming import task_of
 from ...yaml_edit.files import find_model
-from .controls import Model, controls, model_of, parameters
+from .controls import Model, controls, model_of
+from .controls.model import parameters
 
 
 def models_of(names: Sequence[str], data: str, controlled: bool) -> list[Model]:

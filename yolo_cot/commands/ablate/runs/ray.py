@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .plan import Run
+from ..plan import Run
 from .progress import Progress
 from .queue import environment, start
 

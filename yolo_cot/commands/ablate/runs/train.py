@@ -1,4 +1,4 @@
-"""One run of an ablation, in a process of its own: `python -m yolo_cot.commands.ablate.train runs/.../run.json`."""
+"""One run, in a process of its own: `python -m yolo_cot.commands.ablate.runs.train runs/.../run.json`."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from ultralytics.utils.torch_utils import get_flops, get_num_params
 
 import yolo_cot
 
-from .files import read_json, write_json
-from .inputs import changes, inputs_of
+from ..files import read_json, write_json
+from ..inputs import changes, inputs_of
 from .widen import CannotWiden, widen
 
 # What a validation shares with its training; the rest says how to learn.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.status import Status
 
-from .plan import Run
+from ..plan import Run
 
 
 class Progress:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...paths import PACKAGE_ROOT
-from .files import write_json
-from .plan import Run
+from ....paths import PACKAGE_ROOT
+from ..files import write_json
+from ..plan import Run
 from .progress import Progress
 
 _ROOT = str(PACKAGE_ROOT)
@@ -39,7 +39,7 @@ def start(job: dict[str, Any], folder: Path, log: Path) -> subprocess.Popen[byte
     write_json(folder / "run.json", job)
     with log.open("wb") as stream:
         return subprocess.Popen(
-            [sys.executable, "-m", "yolo_cot.commands.ablate.train", str(folder / "run.json")],
+            [sys.executable, "-m", "yolo_cot.commands.ablate.runs.train", str(folder / "run.json")],
             stdin=subprocess.PIPE,
             stdout=stream,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,39 @@
+"""The controls of an ablation.
+
+A model with blocks has more layers and more parameters than its base. Both alone can bring a gain, so a model has to
+beat not only its base but also a plain convolution in the place of every block, and the base widened to the same size.
+"""
+
+from __future__ import annotations
+
+from .convolution import blocks_in, convolution
+from .model import Model, model_of
+from .widened import widened
+
+
+def controls(models: list[Model], classes: int | None) -> list[Model]:
+    """The controls of every model that has blocks of ours and is not the first, each once.
+
+    Args:
+        models: the models, the base first.
+        classes: classes of the data set; None takes each YAML's own number.
+
+    Returns:
+        The controls; one that several models share names them all. A control that is one of the models already (plain
+        YOLO11 is the control of one whose C3k2 were swapped) is left out.
+    """
+    base = models[0]
+    found: list[Model] = []
+    for model in models[1:]:
+        if not blocks_in(model.values):
+            continue
+        for control in (convolution(model), widened(base, model, classes)):
+            if control is None or any(control.same(other) for other in models):
+                continue
+            shared = next((i for i, other in enumerate(found) if control.same(other)), None)
+            if shared is None:
+                found.append(control)
+            else:
+                old = found[shared].entry
+                found[shared] = model_of(old.label, found[shared].text, old.kind, (*old.of, model.label), old.note)
+    return found
