@@ -213,7 +213,16 @@ def test_the_top_level_holds_what_the_design_names():
     top = {path.relative_to(ROOT).parts[0] for path in tracked()}
     assert top <= {
         *("yolo_cot", "cfg", "datasets", "train_det.py", "tests", "pyproject.toml"),
-        *("README.md", "README.zh-CN.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "mkdocs.yml"),
+        *(
+            "README.md",
+            "README.zh-CN.md",
+            "LICENSE",
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "docs",
+            "mkdocs.yml",
+            "CITATION.cff",
+        ),
         *(".github", ".ci", ".gitignore"),
     }
 
