@@ -1,4 +1,4 @@
-"""Checkpoints: restricted loading, a machine without the package, a file that must load for ever, and bundles."""
+"""Checkpoints: restricted loading, a machine without the package, a file that must load for ever."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from ultralytics import YOLO
 from ultralytics.nn import tasks
 
-from tests.processes import YOLO as PLAIN
-from tests.processes import YOLO_COT, python
-from yolo_cot.plugin.bundle import read, write
+from tests.processes import python
 from yolo_cot.plugin.catalog import BLOCKS, own_classes
 
 KEPT = Path(__file__).resolve().parents[1] / "data" / "tiny-checkpoint.pt"
@@ -113,94 +110,3 @@ entrypoint()
 """
     done = python(hide, KEPT, status=1)
     assert "appears to require 'yolo_cot', which is not in Ultralytics requirements" in done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return write(KEPT, tmp_path_factory.mktemp("b") / "kept.bundle")
-
-
-def test_a_bundle_gives_the_same_output_and_holds_no_pickle(bundle):
-    assert sorted(p.name for p in bundle.iterdir()) == ["about.yaml", "model.yaml", "weights.safetensors"]
-    opened, kept = YOLO(str(bundle)), YOLO(KEPT)
-    with torch.no_grad():
-        assert torch.equal(opened.model(image())[0], kept.model(image())[0])
-    assert opened.names == kept.names
-    assert opened.task == "detect"
-    assert torch.equal(opened.model.stride, kept.model.stride)
-    about = yaml.safe_load((bundle / "about.yaml").read_text())
-    assert set(about["versions"]) == {"yolo_cot", "ultralytics", "torch"}
-
-
-def test_a_bundle_predicts_validates_trains_and_exports(bundle, tmp_path):
-    from tests.entry_points import tiny
-
-    data = tiny.data(tmp_path / "d")
-    common = [f"project={tmp_path}", "imgsz=64", "device=cpu", "exist_ok=True"]
-    python(
-        YOLO_COT, "predict", f"model={bundle}", f"source={tmp_path / 'd/val/images'}", *common, "save=True", "name=p"
-    )
-    assert len(list((tmp_path / "p").iterdir())) == 4
-    python(YOLO_COT, "val", f"model={bundle}", f"data={data}", *common, "workers=0", "plots=False")
-    done = python(YOLO_COT, "train", f"model={bundle}", *tiny.arguments(tmp_path, data=data))
-    assert "Transferred" in done.stdout + done.stderr
-    assert (tmp_path / "runs/t/weights/best.pt").is_file()
-
-
-def test_the_command_writes_a_bundle(tmp_path):
-    said = python(YOLO_COT, "bundle", KEPT, f"out={tmp_path / 'x.bundle'}").stdout
-    assert f"Wrote {tmp_path / 'x.bundle'}" in said
-    assert (tmp_path / "x.bundle" / "weights.safetensors").is_file()
-    assert "yolo-cot: A bundle is made from a checkpoint" in python(YOLO_COT, "bundle", "no.pt", status=1).stderr
-    assert "takes model= and out=; got size" in python(YOLO_COT, "bundle", KEPT, "size=1", status=1).stderr
-    assert "needs a checkpoint" in python(YOLO_COT, "bundle", status=1).stderr
-
-
-def changed(bundle, tmp_path, name, **edits):
-    """A copy of the bundle in which a YAML says something else."""
-    import shutil
-
-    copy = shutil.copytree(bundle, tmp_path / "changed.bundle")
-    content = yaml.safe_load((copy / name).read_text())
-    (copy / name).write_text(yaml.safe_dump({**content, **edits}))
-    return copy
-
-
-@pytest.mark.parametrize(
-    "name, edits, message",
-    [
-        ("model.yaml", {"activation": "__import__('os').system('true')"}, "has the activation .* which is no layer"),
-        (
-            "model.yaml",
-            {"head": [[-1, 1, "check_requirements", ["x"]]]},
-            "names 'check_requirements', which is no layer",
-        ),
-        ("model.yaml", {"head": ["x"]}, "names '', which is no layer"),
-        ("model.yaml", {"nc": 7}, "The weights of .* do not fit its model.yaml"),
-        ("about.yaml", {"task": "run"}, "needs a task of detect"),
-    ],
-)
-def test_a_hostile_or_broken_bundle_is_refused(bundle, tmp_path, name, edits, message):
-    with pytest.raises(ValueError, match=message):
-        read(changed(bundle, tmp_path, name, **edits))
-
-
-def test_a_bundle_with_a_file_missing_is_told(bundle, tmp_path):
-    copy = changed(bundle, tmp_path, "about.yaml")
-    (copy / "weights.safetensors").unlink()
-    with pytest.raises(FileNotFoundError, match=r"has no weights.safetensors"):
-        YOLO(str(copy))
-    with pytest.raises(ValueError, match=r"A bundle's name ends in .bundle"):
-        write(KEPT, tmp_path / "name")
-
-
-def test_a_plain_yolo_says_that_it_cannot_open_a_bundle_rather_than_nothing(bundle):
-    assert python(PLAIN, "predict", f"model={bundle}", "imgsz=64", status=1).stderr
-
-
-def test_a_checkpoint_that_this_ultralytics_would_build_otherwise_is_refused(tmp_path):
-    stored = torch.load(KEPT, weights_only=False)
-    stored["model"].yaml["backbone"][2][3][0] = 24
-    torch.save(stored, tmp_path / "m.pt")
-    with pytest.raises(ValueError, match=r"m.pt, written with Ultralytics 8.3.200, is not the model that Ultralytics"):
-        write(tmp_path / "m.pt")

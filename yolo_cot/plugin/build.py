@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -50,13 +52,21 @@ def build(config: dict[str, Any], scale: str = "", name: str = "") -> nn.Module:
     for row in rows(config):
         if row[2] == "TorchVision":
             row[3][2:3] = [None]  # "DEFAULT" would download weights
-    head = config["head"][-1][2]
-    cls = getattr(tasks, _BY_HEAD.get(head) or _BY_TASK[tasks.guess_model_task(config)])
+    with quiet(), class_state(rows(config)[-1][2]):
+        return model_class(config)(config, verbose=False)
+
+
+def model_class(config: dict[str, Any]) -> type[nn.Module]:
+    """The class of Ultralytics whose models a YAML describes, by its last row."""
+    return getattr(tasks, _BY_HEAD.get(rows(config)[-1][2]) or _BY_TASK[tasks.guess_model_task(config)])
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Only warnings of Ultralytics: a classifier prints its summary whatever `verbose` says."""
     level = LOGGER.level
-    # A classifier prints its summary whatever `verbose` says.
     LOGGER.setLevel(max(level, logging.WARNING))
     try:
-        with class_state(head):
-            return cls(config, verbose=False)
+        yield
     finally:
         LOGGER.setLevel(level)
