@@ -37,6 +37,12 @@ def a_config_is_found_by_its_name(folder, monkeypatch):
     assert tasks.yaml_model_load("yolo11n-cot.yaml")["scale"] == "n"
 
 
+def a_wrong_name_is_told_with_the_nearest(folder, monkeypatch):
+    with pytest.raises(FileNotFoundError) as caught:
+        YOLO("yolo11n-cott.yaml")
+    assert "yolo11n-cot.yaml" in str(caught.value), f"it says only {caught.value}"
+
+
 def a_data_set_is_found_by_its_name(folder, monkeypatch):
     from ultralytics.data.utils import check_det_dataset
 
@@ -186,6 +192,7 @@ TAKEN = "tests.plugin.test_gate_optimizer::test_the_command_line_takes_gate_lr_a
 LEARNED = "tests.plugin.test_gate_optimizer::test_in_a_training_gates_have_no_ramp_and_follow_the_schedule"
 PROOFS: dict[Callable, Proof] = {
     hooks.config_lookup: Proof(a_config_is_found_by_its_name, FileNotFoundError, "yolo11n?-cot.yaml"),
+    hooks.wrong_names: Proof(a_wrong_name_is_told_with_the_nearest, AssertionError, "it says only"),
     hooks.data_lookup: Proof(a_data_set_is_found_by_its_name, FileNotFoundError, "data.yaml"),
     hooks.task_of_heads: Proof(a_head_of_ours_tells_its_task, Exception, "task"),
     hooks.patch_model_init: Proof(rows_that_do_not_fit_are_told, RuntimeError, "Sizes of tensors must match"),
