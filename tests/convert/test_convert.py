@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import pickle
 import re
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from ultralytics import YOLO
+from ultralytics.data.augment import classify_transforms as transforms
 
 from tests.processes import python
 from tests.seeded import image, published, state
 from tests.tolerances import distance
 from yolo_cot.commands.convert import convert
+from yolo_cot.convert.cotnet import cotnet_state
 from yolo_cot.convert.load import load_published, read_weights
+from yolo_cot.plugin import bundle
 from yolo_cot.plugin.build import build
 from yolo_cot.yaml_edit.files import find_model
 
@@ -26,6 +32,15 @@ LISTED = {
     "se_cotnetd_50": "se-cotnetd50-cls.yaml",
     "volo_d1": "volo-d1-cls.yaml",
 }
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory):
+    """A converted CoTNet-50, and the file with the authors' weights."""
+    folder = tmp_path_factory.mktemp("converted")
+    torch.save(state("cotnet50"), folder / "cotnet50.pth")
+    convert(folder / "cotnet50.pth", "cotnet50-cls.yaml", folder / "cotnet50.pt")
+    return folder / "cotnet50.pt"
 
 
 @pytest.mark.parametrize("network", LISTED)
@@ -39,7 +54,9 @@ def test_a_converted_checkpoint_gives_the_authors_logits(network, tmp_path):
     assert model.task == "classify"
     assert model.names[0] == "tench"
     with torch.no_grad():
-        logits = model.model.double().eval()(image(published()[network]["input_size"]))[1][0]
+        stem = model.model.double().eval().model[0]
+        # The authors' numbers are for an input that has been normalised already.
+        logits = model.model(image(published()[network]["input_size"]) * stem.image_std + stem.image_mean)[1][0]
     wanted = published()[network]
     assert distance(logits[:16], torch.tensor(wanted["logits_first_16"])) < 1e-5
     assert logits.norm().item() == pytest.approx(wanted["logits_norm"], rel=1e-5)
@@ -49,47 +66,75 @@ def test_the_command_converts_says_what_it_did_and_keeps_files_that_are_there(tm
     torch.save({f"module.{key}": value for key, value in state("cotnet50").items()}, tmp_path / "cotnet50.pth")
     command = [sys.executable, "-m", "yolo_cot", "convert", "weights=cotnet50.pth", "model=cotnet50-cls.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "Wrote cotnet50.pt: 800 of the model's 800 tensors come from cotnet50.pth." in done.stdout
+    assert "Wrote cotnet50.pt: 802 of the model's 802 tensors come from cotnet50.pth." in done.stdout
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "cotnet50.pt exists and is kept" in again.stderr
     assert "Traceback" not in again.stderr
 
 
-def test_a_converted_classifier_fills_the_backbone_of_a_detector(tmp_path):
-    torch.save(state("cotnet50"), tmp_path / "cotnet50.pth")
-    convert(tmp_path / "cotnet50.pth", "cotnet50-cls.yaml", tmp_path / "cotnet50.pt")
-    detector = YOLO("cotnet50-yolo11.yaml").load(tmp_path / "cotnet50.pt")
-    source = YOLO(tmp_path / "cotnet50.pt").model.state_dict()
+def test_a_converted_classifier_fills_the_backbone_of_a_detector(converted):
+    detector = YOLO("cotnet50-yolo11.yaml").load(converted)
+    source = YOLO(converted).model.state_dict()
     own = detector.model.state_dict()
     backbone = [key for key in source if int(key.split(".")[1]) <= 4]
-    assert len(backbone) == 798
+    assert len(backbone) == 800
     assert all(torch.equal(own[key], source[key]) for key in backbone)
 
 
-def test_predict_normalises_images_as_the_authors_networks_want_it(tmp_path):
-    torch.save(state("cotnet50"), tmp_path / "cotnet50.pth")
-    convert(tmp_path / "cotnet50.pth", "cotnet50-cls.yaml", tmp_path / "cotnet50.pt")
-    model = YOLO(tmp_path / "cotnet50.pt")
-    picture = np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8)  # BGR, as OpenCV reads it
-    got = model.predict(picture, imgsz=224, device="cpu", verbose=False)[0].probs.data
-    x = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1).float() / 255
-    mean, std = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+PICTURE = np.random.default_rng(0).integers(0, 255, (384, 384, 3), dtype=np.uint8)  # BGR, as OpenCV reads it
+
+
+@cache
+def authors_probabilities(size: int) -> torch.Tensor:
+    """What the authors' weights give for the picture, normalised by ImageNet's mean and deviation as they do it."""
+    model = build_config("cotnet50-cls")
+    model.load_state_dict(cotnet_state(state("cotnet50"), model))
+    x = transforms(size, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))(Image.fromarray(PICTURE[..., ::-1]))
     with torch.no_grad():
-        wanted = YOLO(tmp_path / "cotnet50.pt").model.float().eval()(((x - mean) / std)[None])[0][0]
-    assert distance(got, wanted) < 1e-4
+        return model.float().eval()(x[None])[0][0]
 
 
-def test_a_converted_checkpoint_opens_under_restricted_loading(tmp_path):
-    torch.save(state("cotnet50"), tmp_path / "cotnet50.pth")
-    convert(tmp_path / "cotnet50.pth", "cotnet50-cls.yaml", tmp_path / "cotnet50.pt")
+@pytest.mark.parametrize("size", [224, 256, 384])
+@pytest.mark.parametrize("path", ["pt", "onnx", "bundle"])
+def test_images_are_normalised_at_every_size_on_every_path(converted, path, size):
+    file = converted.with_suffix(f".{path}")
+    if path == "onnx":
+        pytest.importorskip("onnxruntime")
+        if not file.exists():
+            YOLO(converted).export(format="onnx", dynamic=True, imgsz=224, simplify=False, verbose=False)
+    elif path == "bundle" and not file.exists():
+        bundle.write(converted, file)
+    model = YOLO(str(file), task="classify")
+    got = model.predict(PICTURE, imgsz=size, device="cpu", verbose=False)[0].probs.data
+    assert distance(got, authors_probabilities(size)) < 1e-3
+
+
+def test_a_checkpoint_of_version_0_1_keeps_the_normalisation_that_it_was_made_with(converted):
+    """It has no place for one in its stem; `transforms` of the model hold it."""
+    network = YOLO(converted).model.float().eval()
+    x = torch.rand(1, 3, 64, 64)
+    network.model[0].image_mean.zero_()
+    network.model[0].image_std.fill_(1)
+    wanted = network(x)[0]
+    stem = vars(network.model[0])
+    for name in ("image_mean", "image_std"):
+        del stem["_buffers"][name]
+    old = pickle.loads(pickle.dumps(network))
+    assert torch.equal(old(x)[0], wanted)
+    fresh = build_config("cotnet50-cls").float().eval()
+    fresh.load_state_dict(network.state_dict())  # without the two buffers
+    assert torch.equal(fresh(x)[0], wanted)
+
+
+def test_a_converted_checkpoint_opens_under_restricted_loading(converted):
     code = "import sys, yolo_cot; from ultralytics import YOLO; print(YOLO(sys.argv[1]).task)"
-    assert "classify" in python(code, tmp_path / "cotnet50.pt", ULTRALYTICS_SAFE_LOAD="1").stdout
+    assert "classify" in python(code, converted, ULTRALYTICS_SAFE_LOAD="1").stdout
 
 
 def test_published_weights_fill_the_backbone_of_a_detector_directly():
     model = build_config("cotnet50-yolo11")
-    assert load_published(state("cotnet50"), model) == 798
+    assert load_published(state("cotnet50"), model) == 800
 
 
 def build_config(name: str):

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ultralytics.data.augment import classify_transforms
-
 from ..convert.load import load_published, read_weights
 from ..plugin.checkpoint import save_full
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def main(overrides: dict[str, object]) -> None:
@@ -66,9 +62,6 @@ def convert(weights: str | Path, config: str | Path, out: str | Path) -> tuple[i
     head = network.model[-1]
     if hasattr(head, "linear") and head.linear.out_features == 1000:
         network.names = imagenet_names()
-    if model.task == "classify":
-        # The authors' networks see images normalised by ImageNet's mean and deviation; `predict` takes these from here.
-        network.transforms = classify_transforms(224, mean=IMAGENET_MEAN, std=IMAGENET_STD)
     save_full(network, target, model.task)
     return filled, len(network.state_dict())
 

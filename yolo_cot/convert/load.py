@@ -16,6 +16,8 @@ from ..nn import CoTNetStem, VOLOStem
 from .cotnet import cotnet_state
 from .volo import volo_state
 
+# The authors' networks see images normalised by the mean and deviation of ImageNet's.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Where published checkpoints keep the state dict, in the order of preference.
 ENTRIES = ("state_dict", "model", "state_dict_ema")
 
@@ -64,7 +66,7 @@ def _state_dict(path: Path, stored: Any) -> dict[str, Tensor]:
 
 
 def load_published(state: Mapping[str, Tensor], model: nn.Module) -> int:
-    """Put a published state dict into a model of ours.
+    """Put a published state dict into a model of ours, whose stem normalises images from then on.
 
     Args:
         state: tensors under the authors' names.
@@ -98,6 +100,7 @@ def load_published(state: Mapping[str, Tensor], model: nn.Module) -> int:
             f"Weights and model are not of the same network and size: the weights {what} {keys[0]}"
             f"{f' and {len(keys) - 1} more' if len(keys) > 1 else ''}."
         )
+    first.set_normalisation(IMAGENET_MEAN, IMAGENET_STD)
     return sum(int(key.split(".")[1]) in rows for key in model.state_dict())
 
 

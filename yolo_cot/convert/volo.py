@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor, nn
 
 from ..nn import Outlooker, VOLODownsample, VOLOHead, VOLOPosition, VOLOStem, VOLOTransformer
+from ..nn.published_keys import NormalisingStem
 
 
 def volo_state(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
@@ -78,11 +79,13 @@ def _prefixes(rows: list[nn.Module]) -> Iterator[tuple[str, str]]:
 
 
 def _authors_key(name: str, prefixes: Mapping[str, str]) -> str | None:
-    """The authors' key of our tensor `name`; None for one of a row that VOLO has not."""
+    """The authors' key of our tensor `name`; None for one that VOLO has not."""
     ours = max((prefix for prefix in prefixes if name.startswith(prefix)), key=len, default=None)
     if ours is None:
         return None
     key = name[len(ours) :]
+    if key in NormalisingStem.buffers_of_image:
+        return None
     for cls in (VOLOStem, VOLOHead):
         for theirs, renamed in cls.authors_keys.items():
             if key.startswith(renamed):

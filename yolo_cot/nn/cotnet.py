@@ -16,17 +16,17 @@ from ultralytics.nn.modules import Classify, Conv
 from . import checks
 from .cot import CoTAttention
 from .cot_block import CoTBlock, CoXtBlock
-from .published_keys import AuthorsKeys
+from .published_keys import AuthorsKeys, NormalisingStem
 from .split_attention import SplitAttentionConv
 
 LAYERS = ("cot", "coxt", "se", "mixed", "tutorial")
 
 
-class CoTNetStem(AuthorsKeys):
+class CoTNetStem(NormalisingStem):
     """ResNet's stem: a 7x7 convolution with stride 2 and a 3x3 max pool with stride 2, or three 3x3 convolutions.
 
     Source: ResNet; the deep form is ResNet-D's (arXiv 1812.01187), without the pool as SE-CoTNetD's authors run it.
-    Differs from it: nothing but names; the authors' weights load.
+    Differs from it: can normalise the image; the authors' weights load.
 
     Args:
         c1: channels in.
@@ -46,7 +46,7 @@ class CoTNetStem(AuthorsKeys):
     }
 
     def __init__(self, c1: int, c2: int, deep: bool = False):
-        super().__init__()
+        super().__init__(c1)
         if checks.flag("CoTNetStem", "deep", deep):
             if c2 % 2:
                 raise ValueError(f"CoTNetStem needs an even c2 with deep=True; got c2={c2}. Use {c2 + 1}.")
@@ -65,7 +65,7 @@ class CoTNetStem(AuthorsKeys):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the stem's map."""
-        return self.pool(self.convs(x))
+        return self.pool(self.convs(self.normalised(x)))
 
 
 class BlurPool2d(nn.Module):

@@ -14,15 +14,15 @@ from ultralytics.nn.modules import Conv
 
 from . import checks
 from .outlook import head_count
-from .published_keys import AuthorsKeys
+from .published_keys import AuthorsKeys, NormalisingStem
 from .transformer import ChannelNorm, GlobalAttention, PixelMLP, drop_path, start_small
 
 
-class VOLOStem(AuthorsKeys):
+class VOLOStem(NormalisingStem):
     """VOLO's patch embedding: three convolutions at half the image's size, then patches of 4 x 4 of their pixels.
 
     Source: VOLO, arXiv 2106.13112, table 2; the authors' weights convert one to one.
-    Differs from it: nothing; batch norm folds at deployment.
+    Differs from it: can normalise the image; batch norm folds at deployment.
 
     Args:
         c1: channels of the image.
@@ -37,7 +37,7 @@ class VOLOStem(AuthorsKeys):
     }
 
     def __init__(self, c1: int, c2: int, hidden: int = 64):
-        super().__init__()
+        super().__init__(c1)
         checks.whole("VOLOStem", "hidden", hidden)
         self.conv1 = Conv(c1, hidden, 7, 2, act=nn.ReLU())
         self.conv2 = Conv(hidden, hidden, 3, act=nn.ReLU())
@@ -46,7 +46,7 @@ class VOLOStem(AuthorsKeys):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the embedded patches."""
-        return self.proj(self.conv3(self.conv2(self.conv1(x))))
+        return self.proj(self.conv3(self.conv2(self.conv1(self.normalised(x)))))
 
 
 class VOLODownsample(nn.Module):
