@@ -11,8 +11,8 @@ from ultralytics import YOLO
 from ultralytics.models.yolo.detect import DetectionTrainer
 
 from tests.entry_points import tiny
-from yolo_cot.plugin.hooks import gate_budget
-from yolo_cot.plugin.hooks.gate_budget import Budget, reachable
+from yolo_cot.plugin.gates import budget as gate_budget
+from yolo_cot.plugin.gates.budget import Budget, reachable
 
 
 class Counted(DetectionTrainer):

@@ -14,7 +14,9 @@ import yolo_cot
 from tests.entry_points import tiny, two_ranks
 from tests.processes import python
 from yolo_cot.nn import CoTAttention
-from yolo_cot.plugin.hooks import gate_curves, gate_optimizer, gates
+from yolo_cot.plugin import gates
+from yolo_cot.plugin.gates import curves as gate_curves
+from yolo_cot.plugin.hooks import gate_optimizer
 
 EPOCHS = 2
 # A process that trains until it kills itself in the second epoch, or goes on.

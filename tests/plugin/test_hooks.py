@@ -24,7 +24,8 @@ from tests.entry_points.two_ranks import needs_cloudpickle
 from yolo_cot.nn import CoTAttention
 from yolo_cot.plugin import bundle as bundles
 from yolo_cot.plugin import hooks, install, registration, uninstall
-from yolo_cot.plugin.hooks import data_yaml, gate_curves, gate_optimizer
+from yolo_cot.plugin.gates import curves as gate_curves
+from yolo_cot.plugin.hooks import data_yaml, gate_optimizer
 from yolo_cot.plugin.row_errors import RowError
 
 from .models import build, with_row

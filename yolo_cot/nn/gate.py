@@ -39,6 +39,11 @@ class GatedBlock(nn.Module):
             self.gamma = nn.Parameter(torch.full((c1,), checks.number(name, "gate", gate)))
 
     @property
+    def title(self) -> str:
+        """What tables and plots call the block."""
+        return type(self).__name__
+
+    @property
     def fused(self) -> bool:
         """Whether `fuse` has been called."""
         return False
@@ -64,3 +69,30 @@ class GatedBlock(nn.Module):
 
     def fuse(self) -> None:
         """Fold what is constant at inference. `model.fuse()` calls it after batch norm has been folded."""
+
+
+class Gated(GatedBlock):
+    """Any module that keeps the shape of its input, behind a gate.
+
+    Args:
+        c1: channels.
+        block: the module.
+        gate: None returns `block(x)`; a number returns `x + gamma * block(x)`, as `GatedBlock` does.
+
+    Shape: (B, c1, H, W) -> (B, c1, H, W), any H and W that the module takes.
+    """
+
+    splits = False
+
+    def __init__(self, c1: int, block: nn.Module, gate: float | None = None):
+        super().__init__(c1, gate)
+        self.block = block
+
+    @property
+    def title(self) -> str:
+        """What tables and plots call the block."""
+        return type(self.block).__name__
+
+    def attend(self, x: Tensor) -> Tensor:
+        """Compute the module."""
+        return self.block(x)

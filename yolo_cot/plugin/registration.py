@@ -16,6 +16,7 @@ from ultralytics.utils import LOGGER
 
 from ..version import __version__
 from .catalog import find
+from .catalog.files import take_imported
 from .guard import guard_names, names_taken
 from .hooks import HOOKS
 from .parser import ParserMismatch, rewrite, self_check
@@ -145,6 +146,7 @@ def _parse_model(original: Callable) -> Callable:
     def parse_model(d: dict[str, Any], ch: int, verbose: bool = True):
         activation = Conv.default_act
         try:
+            take_imported(d)
             if not names_ours(d):
                 try:
                     return original(d, ch, verbose)

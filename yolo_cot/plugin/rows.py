@@ -6,7 +6,8 @@ import ast
 import difflib
 from typing import Any
 
-from .catalog import BLOCKS, INSERTABLE, Block
+from .catalog import INSERTABLE, Block, find
+from .catalog.files import names as named_blocks
 from .probe import known_module, module_names
 from .row_errors import RowError, rows, where
 
@@ -28,7 +29,10 @@ def names_ours(model: dict[str, Any]) -> bool:
 
 
 def _is_ours(name: Any) -> bool:
-    return isinstance(name, str) and name in BLOCKS
+    try:
+        return isinstance(name, str) and find(name) is not None
+    except ValueError:  # the name of a block that cannot be used here, which its row is told
+        return True
 
 
 def unknown_name(model: dict[str, Any]) -> RowError | None:
@@ -39,6 +43,15 @@ def unknown_name(model: dict[str, Any]) -> RowError | None:
         name = row[2]
         if not isinstance(name, str) or known_module(name):
             continue
+        try:
+            find(name)
+        except ValueError as error:
+            return RowError(f"{where(model, index)}: {error}")
+        if said := [full for full in named_blocks(model) if full.rpartition(".")[2] == name]:
+            return RowError(
+                f"{where(model, index)} names '{name}', which is to come from {said[0]}. Only opening the YAML file by "
+                f"YOLO(...) or train imports a file; import it first, or register the block."
+            )
         near = difflib.get_close_matches(name, module_names(), n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         return RowError(f"{where(model, index)} names '{name}'.{hint} Known blocks: {', '.join(INSERTABLE)}.")
@@ -80,10 +93,16 @@ def _prepare_row(model: dict[str, Any], index: int, row: Any) -> list[Any]:
         raise RowError(f"{at} ({name}) reads row {source}, which is not above it. Use -1 for the row before.")
     if not isinstance(arguments, (list, tuple)):
         raise RowError(f"{at} ({name}) needs a list of arguments; got {arguments!r}. Use [] for none.")
-    values = positional(at, BLOCKS[name], list(arguments))
-    names = [parameter.name for parameter in BLOCKS[name].parameters]
-    given = {key: _literal(at, BLOCKS[name], key, value, model) for key, value in zip(names, values)}
-    _check_ranges(at, BLOCKS[name], given)
+    block = find(name)
+    assert block is not None
+    values = positional(at, block, list(arguments))
+    names = [parameter.name for parameter in block.parameters]
+    given = {key: _literal(at, block, key, value, model) for key, value in zip(names, values)}
+    if block.by_name:
+        last = arguments[-1] if arguments and isinstance(arguments[-1], dict) else {}
+        said = {*last, *names[: len(arguments) - bool(last)]}
+        return [source, repeats, name, [{key: given[key] for key in names if key in said}] if said else []]
+    _check_ranges(at, block, given)
     # Ultralytics evaluates text, after a look at the parser's own variables: a word goes as a literal.
     return [source, repeats, name, [repr(v) if isinstance(v, str) else v for v in given.values()]]
 

@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 from ultralytics.nn import tasks
 
-from ..catalog import BLOCKS
+from ..catalog.table import BLOCKS, is_shipped
 from ..probe import is_head
 from ..row_errors import rows
 from .layout import MODEL_KEYS
@@ -122,7 +122,7 @@ def _check_rows(file: Path, every: list[Any]) -> None:
 
 def _is_layer(name: str) -> bool:
     if name in BLOCKS:
-        return BLOCKS[name].cls.__module__.startswith("yolo_cot.nn.")
+        return is_shipped(name)
     if name.startswith("nn."):
         return name[3:] in _TORCH
     cls = vars(tasks).get(name)

@@ -21,12 +21,14 @@ from .gate_callbacks import gate_log
 from .gate_optimizer import gate_group, gate_lr_argument
 from .head_task import task_of_heads
 from .model_init import patch_model_init
+from .own_blocks import own_blocks
 from .safe_load import safe_globals
 from .weights import load_weights
 
 HOOKS: tuple[Callable[[], Undo | None], ...] = (
     config_lookup,
     wrong_names,
+    own_blocks,
     data_lookup,
     task_of_heads,
     patch_model_init,

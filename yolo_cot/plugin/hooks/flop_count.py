@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from ..catalog import own_classes
+from ..catalog.table import listeners
 from ..undo import Undo
 
 
@@ -16,12 +19,15 @@ def flops() -> Undo:
     def count(module, inputs, output):
         module.total_ops += module.macs(inputs, output)
 
-    counted = [cls for cls in own_classes() if hasattr(cls, "macs")]
-    register_hooks.update(dict.fromkeys(counted, count))
+    def admit(*classes: type[nn.Module]) -> None:
+        register_hooks.update({cls: count for cls in classes if hasattr(cls, "macs")})
+
+    admit(*own_classes())
+    listeners.append(admit)
 
     def undo() -> None:
-        for cls in counted:
-            if register_hooks.get(cls) is count:
-                del register_hooks[cls]
+        listeners.remove(admit)
+        for cls in [cls for cls, rule in register_hooks.items() if rule is count]:
+            del register_hooks[cls]
 
     return undo

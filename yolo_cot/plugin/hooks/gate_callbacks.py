@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..gates.budget import warn
+from ..gates.curves import plot, write_row
 from ..undo import Undo, imported, replace
-from .gate_budget import warn
-from .gate_curves import plot, write_row
 
 CALLBACKS = (("on_train_start", warn), ("on_train_epoch_end", write_row), ("on_train_end", plot))
 

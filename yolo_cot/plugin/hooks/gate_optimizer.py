@@ -16,8 +16,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from ..gates import gates
 from ..undo import Undo, imported, replace
-from .gates import gates
 
 ARGUMENT, DEFAULT = "gate_lr", 10.0
 # What marks the group, under the key that recent releases of Ultralytics mark theirs with.

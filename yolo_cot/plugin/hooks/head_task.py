@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ultralytics.nn import tasks
 
-from ..catalog import BLOCKS
+from ..catalog import find
 from ..undo import Undo, imported, replace, together
 
 
@@ -17,7 +17,7 @@ def task_of_heads() -> Undo | None:
         def guess(model):
             config = model if isinstance(model, dict) else getattr(model, "yaml", None)
             last = (config.get("head") or config.get("backbone") or [None])[-1] if isinstance(config, dict) else None
-            block = BLOCKS.get(str(last[2])) if isinstance(last, (list, tuple)) and len(last) == 4 else None
+            block = find(str(last[2])) if isinstance(last, (list, tuple)) and len(last) == 4 else None
             if block is None or block.counts_as is None:
                 return guess_model_task(model)
             return guess_model_task({"head": [[-1, 1, block.counts_as.__name__, []]]})

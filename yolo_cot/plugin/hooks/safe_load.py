@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..catalog import own_classes
+from ..catalog.table import listeners
 from ..undo import Undo
 
 
@@ -13,11 +14,18 @@ def safe_globals() -> Undo:
     allow = getattr(torch.serialization, "add_safe_globals", None)
     if allow is None:  # torch before 2.5 has no such list, and Ultralytics no restricted loading there
         return lambda: None
-    before = torch.serialization.get_safe_globals()
-    new = [cls for cls in own_classes() if cls not in before]
-    allow(new)
+    new: list[type[torch.nn.Module]] = []
+
+    def admit(*classes: type[torch.nn.Module]) -> None:
+        more = [cls for cls in classes if cls not in torch.serialization.get_safe_globals()]
+        new.extend(more)
+        allow(more)
+
+    admit(*own_classes())
+    listeners.append(admit)
 
     def undo() -> None:
+        listeners.remove(admit)
         others = [entry for entry in torch.serialization.get_safe_globals() if entry not in new]
         torch.serialization.clear_safe_globals()
         allow(others)

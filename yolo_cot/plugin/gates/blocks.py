@@ -10,7 +10,7 @@ from ...nn.gate import GatedBlock
 def gates(model: nn.Module) -> dict[str, GatedBlock]:
     """The blocks that have a gate, by row (and place within it) and class: `16.CoTAttention`."""
     return {
-        f"{name.removeprefix('model.')}.{type(module).__name__}": module
+        f"{name.removeprefix('model.')}.{module.title}": module
         for name, module in model.named_modules()
         if isinstance(module, GatedBlock) and module.gamma is not None
     }

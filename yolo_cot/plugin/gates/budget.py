@@ -17,8 +17,8 @@ from torch import nn
 from ultralytics.utils import LOGGER
 
 from ...nn.control import GatedConv
-from .gate_optimizer import KEY, NAME
-from .gates import gates
+from ..hooks.gate_optimizer import KEY, NAME
+from .blocks import gates
 
 # Mean size of a gate's gradient along its way, from the sweep in docs/evidence; rates times this is the way under SGD.
 GRADIENT = 0.0025

@@ -8,7 +8,7 @@ from typing import Any
 
 from ultralytics.utils import plt_settings
 
-from .gates import gate_means, gates
+from .blocks import gate_means, gates
 
 FILE, PLOT = "gates.csv", "gates.png"
 
