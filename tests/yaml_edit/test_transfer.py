@@ -191,7 +191,7 @@ def test_a_stock_model_is_loaded_by_ultralytics_function_with_what_came_in(monke
     undo = load_weights()
     source = build(config("yolo11.yaml"), "n")
     checkpoint = {"model": source}
-    build(config("yolo11-seg.yaml"), "n").load(checkpoint, verbose=False)
+    build(config("yolo11.yaml"), "n").load(checkpoint, verbose=False)
     assert calls == [(checkpoint, False)]
     same = build(yaml.safe_load(insert("yolo11.yaml", block="CoTAttention", at="P5").text), "n")
     same.load(same)

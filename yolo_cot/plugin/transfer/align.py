@@ -6,7 +6,7 @@ still match in shape and land in the wrong row. Here rows are paired first, tens
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,7 @@ class Layer:
     owners: Mapping[str, tuple[type, ...]] = field(default_factory=dict)
 
 
-def layers_of(model: nn.Sequential, config: Mapping[str, Any], stock: Mapping[str, str]) -> list[Layer]:
+def layers_of(model: Iterable[nn.Module], config: Mapping[str, Any], stock: Mapping[str, str]) -> list[Layer]:
     """Describe the rows of a built model.
 
     Args:

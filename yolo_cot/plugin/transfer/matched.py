@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from ultralytics.nn.tasks import BaseModel
 
 from ..catalog import stock_names
-from ..rows import names_ours
-from .align import Layer, align, homes, layers_of, row_texts
+from .align import align, homes, layers_of, row_texts
 
 
 def match_rows(weights: Any, target: BaseModel) -> RowMatchedWeights | None:
@@ -21,17 +20,16 @@ def match_rows(weights: Any, target: BaseModel) -> RowMatchedWeights | None:
         target: the model to load into.
 
     Returns:
-        None where stock loading does the same: for a target without blocks of ours, and for weights of its very rows.
+        None for weights or a target that are not made of the rows of a YAML.
     """
-    new = getattr(target, "yaml", None)
-    if not isinstance(new, dict) or not names_ours(new):
-        return None
     source = (weights.get("ema") or weights["model"]) if isinstance(weights, dict) else weights
-    old, modules = getattr(source, "yaml", None), getattr(source, "model", None)
-    if not isinstance(old, dict) or not isinstance(modules, nn.Sequential) or row_texts(old, {}) == row_texts(new, {}):
+    if not all(_has_rows(model) for model in (source, target)):
         return None
-    stock = stock_names()
-    return RowMatchedWeights(source, list(modules), layers_of(modules, old, stock), layers_of(target.model, new, stock))
+    return RowMatchedWeights(source, target)
+
+
+def _has_rows(model: Any) -> bool:
+    return isinstance(getattr(model, "yaml", None), dict) and isinstance(getattr(model, "model", None), nn.Sequential)
 
 
 class RowMatchedWeights:
@@ -41,16 +39,22 @@ class RowMatchedWeights:
         model: for every row of the target the module of its old row, None where there is none.
         old: what the source's rows hold.
         pairs: for every row of the target the number of its old row, None for a row that is new.
+        same_rows: whether both say the same in the same rows, so that stock loading does what is right.
+        names: where the source's tensors have their home in the target, name to name.
     """
 
-    def __init__(self, source: nn.Module, modules: list[nn.Module], old: list[Layer], new: list[Layer]) -> None:
-        self.source, self.old, self.pairs = source, old, align(old, new)
+    def __init__(self, source: nn.Module, target: BaseModel) -> None:
+        stock, config = stock_names(), cast("dict[str, Any]", source.yaml)
+        modules = list(cast(nn.Sequential, source.model))
+        self.source, self.old = source, layers_of(modules, config, stock)
+        self.pairs = align(self.old, new := layers_of(target.model, target.yaml, stock))
+        self.same_rows = row_texts(config, {}) == row_texts(target.yaml, {})
         self.model = [None if i is None else modules[i] for i in self.pairs]
-        self._names = {
+        self.names = {
             f"model.{i}.{name}": f"model.{j}.{name}"
             for j, i in enumerate(self.pairs)
             if i is not None
-            for name in homes(old[i], new[j])
+            for name in homes(self.old[i], new[j])
         }
         self._state: dict[str, Tensor] = {}
         self._shapes: dict[str, torch.Size] = {}
@@ -66,7 +70,7 @@ class RowMatchedWeights:
     def state_dict(self) -> dict[str, Tensor]:
         """The source's tensors that have a home in the target, under the target's names."""
         state = self.source.state_dict()
-        self._state = {self._names.get(k, k): v for k, v in state.items() if k in self._names or not _of_row(k)}
+        self._state = {self.names.get(k, k): v for k, v in state.items() if k in self.names or not _of_row(k)}
         self._shapes = {k: v.shape for k, v in self._state.items()}
         return self._state
 

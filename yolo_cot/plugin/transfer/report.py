@@ -21,7 +21,11 @@ _Groups = dict[tuple[str, str], _Group]
 
 
 def report(
-    moved: Collection[str], old: Sequence[Layer], new: Sequence[Layer], pairs: Sequence[int | None]
+    moved: Collection[str],
+    old: Sequence[Layer],
+    new: Sequence[Layer],
+    pairs: Sequence[int | None],
+    untrained: Collection[str] = (),
 ) -> list[str]:
     """Lines for what is new and what was dropped, one for each module and reason.
 
@@ -30,6 +34,7 @@ def report(
         old: the rows of the pretrained model.
         new: the rows of the new model, after loading.
         pairs: for every new row the number of its old row, None for a row that is new.
+        untrained: those of `moved` that were new in the pretrained model itself.
     """
     fresh: _Groups = {}
     dropped: _Groups = {}
@@ -41,6 +46,8 @@ def report(
             continue
         shared = set(homes(old[i], layer))
         for name in layer.shapes:
+            if f"model.{j}.{name}" in untrained:
+                _add(fresh, layer, "new in the model that was loaded, too", j, name)
             if f"model.{j}.{name}" in moved:
                 continue
             if name in shared:
