@@ -24,6 +24,7 @@ from tests.entry_points.two_ranks import needs_cloudpickle
 from yolo_cot.nn import CoTAttention
 from yolo_cot.plugin import bundle as bundles
 from yolo_cot.plugin import hooks, install, registration, uninstall
+from yolo_cot.plugin.catalog import table
 from yolo_cot.plugin.gates import curves as gate_curves
 from yolo_cot.plugin.hooks import data_yaml, gate_optimizer
 from yolo_cot.plugin.row_errors import RowError
@@ -42,6 +43,20 @@ def a_wrong_name_is_told_with_the_nearest(folder, monkeypatch):
     with pytest.raises(FileNotFoundError) as caught:
         YOLO("yolo11n-cott.yaml")
     assert "yolo11n-cot.yaml" in str(caught.value), f"it says only {caught.value}"
+
+
+def a_yaml_brings_the_blocks_of_a_file_beside_it(folder, monkeypatch):
+    name = f"blocks_of_{folder.name}"
+    (folder / f"{name}.py").write_text(
+        "from torch import nn\nclass Mine(nn.Identity):\n    def __init__(self, c1): super().__init__()\n"
+    )
+    rows = with_row([-1, 1, "Mine", [{"gate": 0.0}]], blocks=[f"{name}.Mine"])
+    (folder / "mine.yaml").write_text(yaml.safe_dump({key: value for key, value in rows.items() if key != "yaml_file"}))
+    try:
+        model = tasks.DetectionModel(str(folder / "mine.yaml"), verbose=False)
+        assert type(model.model[2].block).__name__ == "Mine"
+    finally:
+        table.remove("Mine")
 
 
 def a_data_set_is_found_by_its_name(folder, monkeypatch):
@@ -203,6 +218,9 @@ LEARNED = "tests.plugin.test_gate_optimizer::test_in_a_training_gates_have_no_ra
 PROOFS: dict[Callable, Proof] = {
     hooks.config_lookup: Proof(a_config_is_found_by_its_name, FileNotFoundError, "yolo11n?-cot.yaml"),
     hooks.wrong_names: Proof(a_wrong_name_is_told_with_the_nearest, AssertionError, "it says only"),
+    hooks.own_blocks: Proof(
+        a_yaml_brings_the_blocks_of_a_file_beside_it, RowError, "names 'Mine', which is to come from"
+    ),
     hooks.data_lookup: Proof(a_data_set_is_found_by_its_name, FileNotFoundError, "data.yaml"),
     hooks.task_of_heads: Proof(a_head_of_ours_tells_its_task, Exception, "task"),
     hooks.patch_model_init: Proof(rows_that_do_not_fit_are_told, RuntimeError, "Sizes of tensors must match"),

@@ -73,10 +73,7 @@ def known_module(name: str) -> bool:
 
 def class_named(name: str) -> type[nn.Module] | None:
     """The class that a row's name means, a block's or one of Ultralytics'; None if it means none, or is dotted."""
-    try:
-        block = find(name)
-    except ValueError:  # a block that cannot be used here
-        return None
+    block = find(name)
     cls = block.cls if block else getattr(tasks, name, None)
     return cls if isinstance(cls, type) and issubclass(cls, nn.Module) else None
 

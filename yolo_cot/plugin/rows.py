@@ -6,7 +6,7 @@ import ast
 import difflib
 from typing import Any
 
-from .catalog import INSERTABLE, Block, find
+from .catalog import INSERTABLE, Block, find, why_not
 from .catalog.files import names as named_blocks
 from .probe import known_module, module_names
 from .row_errors import RowError, rows, where
@@ -29,10 +29,7 @@ def names_ours(model: dict[str, Any]) -> bool:
 
 
 def _is_ours(name: Any) -> bool:
-    try:
-        return isinstance(name, str) and find(name) is not None
-    except ValueError:  # the name of a block that cannot be used here, which its row is told
-        return True
+    return isinstance(name, str) and find(name) is not None
 
 
 def unknown_name(model: dict[str, Any]) -> RowError | None:
@@ -43,10 +40,8 @@ def unknown_name(model: dict[str, Any]) -> RowError | None:
         name = row[2]
         if not isinstance(name, str) or known_module(name):
             continue
-        try:
-            find(name)
-        except ValueError as error:
-            return RowError(f"{where(model, index)}: {error}")
+        if reason := why_not(name):
+            return RowError(f"{where(model, index)}: {reason}")
         if said := [full for full in named_blocks(model) if full.rpartition(".")[2] == name]:
             return RowError(
                 f"{where(model, index)} names '{name}', which is to come from {said[0]}. Only opening the YAML file by "

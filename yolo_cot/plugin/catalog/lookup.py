@@ -15,15 +15,27 @@ from .table import BLOCKS
 
 
 def find(name: str) -> Block | None:
-    """The block that a row's name means; None if it is not the name of one: a stock module's, or nobody's.
-
-    Raises:
-        ValueError: the name is that of a block which cannot be used here; the message says why.
-    """
+    """The block that a row's name means; None if it is not the name of one: a stock module's, or nobody's."""
     if name in BLOCKS:
         return BLOCKS[name]
     if isinstance(vars(tasks).get(name), type) or name.startswith(("nn.", "torchvision.")):
         return None
+    try:
+        return _find_elsewhere(name)
+    except ValueError:
+        return None
+
+
+def why_not(name: str) -> str:
+    """Why a block that is known by name cannot be used here, in a sentence; "" for any other name."""
+    try:
+        _find_elsewhere(name)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _find_elsewhere(name: str) -> Block | None:
     return timm_blocks.find(name) or stock_blocks.unplaced(name) or packages.find(name)
 
 
