@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from trainings import Rows, arguments, curves, outcome, share, table, text_of, train
 
-from yolo_cot.plugin.hooks.gates import gates
+from yolo_cot.plugin.gates import gates
 
 MODEL = "yolo11n-cot-outlook.yaml"
 SEEDS, SETS = (0, 1), ("bccd", "aquarium")

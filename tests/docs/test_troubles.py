@@ -16,7 +16,7 @@ import yolo_cot
 from tests.conftest import ROOT
 from tests.docs.pages import blocks
 from yolo_cot.plugin import registration
-from yolo_cot.plugin.hooks.gate_budget import reachable
+from yolo_cot.plugin.gates.budget import reachable
 
 TEXT = (ROOT / "docs" / "troubles.md").read_text(encoding="utf-8")
 QUOTED = [block.text for block in blocks(TEXT) if not block.language]
