@@ -16,6 +16,14 @@ import numpy as np
 from scipy import stats
 from trainings import Rows, read
 
+NAMES = {
+    "plain": "plain yolo11n",
+    "conv": "GatedConv",
+    "cot": "CoTAttention",
+    "outlook": "OutlookAttention",
+    "cotblock": "CoTBlock",
+}
+
 
 def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
     """Mean and both ends of Student's interval; nan where there are too few values."""
@@ -106,7 +114,7 @@ def control(rows: Rows) -> list[str]:
     for row in rows:
         by[row["model"]][row["seed"]] = row
     out = [
-        "| model | seeds | mAP50-95 | both gates | their mean | against plain | against GatedConv |",
+        "| model | seeds | mAP50-95 | gates, rows 11, 21 | their mean | against plain | against GatedConv |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for model, runs in by.items():
@@ -122,7 +130,7 @@ def control(rows: Rows) -> list[str]:
         out.append(
             line(
                 [
-                    model,
+                    NAMES[model],
                     str(len(runs)),
                     f"{centre:.2f} ({left:.2f} to {right:.2f})",
                     *(opening if gates[0] else ["", ""]),

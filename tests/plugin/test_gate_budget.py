@@ -89,7 +89,7 @@ def test_the_way_of_a_step_depends_on_the_optimizer():
     rms = reachable({**rates, "optimizer": "RMSProp", "momentum": 0.9}, images=20, classes=2)
     assert rms.reach == pytest.approx(100.0)
     sgd = reachable({**rates, "optimizer": "SGD"}, images=20, classes=2)
-    assert sgd.reach == pytest.approx(10 * gate_budget.GRADIENT)
+    assert sgd.reach == pytest.approx(10 * gate_budget.AS_ADAM)
 
 
 @pytest.mark.parametrize(

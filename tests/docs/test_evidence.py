@@ -1,0 +1,55 @@
+"""The tables of docs/evidence.md are those that its scripts make out of the kept results."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "docs" / "evidence"
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The modules that make the tables; their folder is on the path as when one of them is run."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import gate_tables
+    import trainings
+
+    yield gate_tables, trainings
+    for name in ("gate_tables", "trainings"):
+        sys.modules.pop(name)
+
+
+def test_the_table_of_the_positive_control_is_what_the_kept_results_give(scripts):
+    gate_tables, trainings = scripts
+    rows = trainings.read(*FOLDER.glob("gates/gate-control-?.csv"))
+    lines = gate_tables.control(rows)
+    assert len(rows) == 25
+    assert len(lines) == 7
+    assert "\n".join(lines) in (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+
+
+def test_intervals_are_students(scripts):
+    gate_tables, _ = scripts
+    mean, low, high = gate_tables.interval([1.0, 2.0, 3.0, 4.0])
+    assert (mean, low, high) == pytest.approx((2.5, 2.5 - 3.182446 * 0.645497, 2.5 + 3.182446 * 0.645497), rel=1e-5)
+
+
+def test_a_table_goes_on_where_it_was(scripts, tmp_path):
+    _, trainings = scripts
+    made = []
+
+    def make(seed, name):
+        made.append((seed, name))
+        return {"map": seed + 0.5}, [{"epoch": "1", "loss": "2"}]
+
+    jobs = [(0, "a"), (1, "a")]
+    trainings.table(tmp_path / "t.csv", ("seed", "name"), jobs[:1], make)
+    trainings.table(tmp_path / "t.csv", ("seed", "name"), jobs, make)
+    assert made == jobs
+    assert [(row["seed"], row["map"]) for row in trainings.read(tmp_path / "t.csv")] == [("0", "0.5"), ("1", "1.5")]
+    assert [row["seed"] for row in trainings.read(tmp_path / "t-curves.csv")] == ["0", "1"]
+    assert trainings.share(list(range(5)), "1/2") == [1, 3]
