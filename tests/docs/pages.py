@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 NETWORK = "needs a network"
 # Pages for people: those of the docs, and those of the checkout that belong to them.
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "datasets").glob("*.md")])
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "datasets").glob("*.md")])
 # What a training takes in a test: seconds, and nothing that depends on the machine.
 SMALL = {"batch": "4", "workers": "0", "plots": "False", "amp": "False", "device": "cpu"}
 SHORT = {"epochs": "1", "imgsz": "64", "seeds": "1", "rounds": "1", "device": "cpu", "batch": "4", "vid_stride": "100"}
