@@ -22,10 +22,10 @@ def main() -> None:
         print(__doc__)
         return
     try:
-        from yolo_cot.cli import arguments
-        from yolo_cot.commands.quickstart import run
+        from yolo_cot.commands.arguments import read
+        from yolo_cot.commands.quickstart import Arguments, run
 
-        outcome = run(arguments(sys.argv[1:]))
+        outcome = run(read(Arguments, sys.argv[1:]))
     except (ValueError, TypeError, FileNotFoundError, ImportError, SyntaxError) as error:
         if not str(error):
             raise

@@ -18,7 +18,7 @@ from ultralytics.nn.tasks import guess_model_task
 from tests import seeded, small_sets
 from tests.contract import open_gates, without_gradient
 from tests.tolerances import EXPORTED, FUSED, distance
-from yolo_cot.commands.models import network_size
+from yolo_cot.commands.models import measure
 from yolo_cot.paths import config_dir, configs
 from yolo_cot.plugin.catalog import BLOCKS
 from yolo_cot.plugin.transfer.matched import match_rows
@@ -79,7 +79,7 @@ def test_the_tables_name_every_config_that_is_no_yolo11_with_blocks():
 @pytest.mark.parametrize("config", CLASSIFIERS)
 def test_a_classifier_is_as_large_as_published_and_as_its_header_says(config):
     text = text_of(config)
-    measured = network_size(text, imgsz=224)
+    measured = measure(yaml.safe_load(text))
     if CLASSIFIERS[config]:
         assert measured.parameters == seeded.published()[CLASSIFIERS[config]]["parameters"]
     said = re.search(r"^# Size +([\d,]+) parameters, ([\d.]+) GFLOPs at 224 x 224", text, re.M)
@@ -100,7 +100,7 @@ def test_the_tutorials_network_counts_what_their_table_prints():
 @pytest.mark.parametrize("config", [config for config, scales in WITH_YOLO_HEAD.items() if not scales])
 def test_a_network_of_one_scale_is_as_large_as_its_header_says(config):
     text = text_of(config)
-    measured = network_size(text)
+    measured = measure(yaml.safe_load(text))
     said = re.search(r"^# Size +([\d,]+) parameters, ([\d.]+) GFLOPs at 640 x 640", text, re.M)
     assert measured.parameters == int(said[1].replace(",", ""))
     assert measured.gflops == pytest.approx(float(said[2]), rel=0.02)
@@ -122,7 +122,7 @@ def test_a_network_with_yolos_head_is_as_large_as_its_header_says(config, scale)
     said = re.search(rf"^  {scale}: .*# {figures}", text, re.M)
     assert said, f"scale {scale} has no figures"
     for yaml_text, (parameters, gflops) in ((text, said.group(1, 2)), (plain, said.group(3, 4))):
-        measured = network_size(yaml_text, scale)
+        measured = measure(yaml.safe_load(yaml_text), scale)
         assert measured.parameters == int(parameters.replace(",", ""))
         assert measured.gflops == pytest.approx(float(gflops), rel=0.02, abs=0.06)
 

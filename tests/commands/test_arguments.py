@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from yolo_cot.commands.argument_tables import lines, markdown_table, print_help
 from yolo_cot.commands.arguments import Rule, argument, at_least, comma_list, others, read
+from yolo_cot.commands.arguments.tables import lines, markdown_table, print_help
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    EXAMPLE: ClassVar[str] = "yolo-cot try model=a.yaml"
+    """yolo-cot try model=a.yaml"""
 
     model: str = argument("a model")
     imgsz: int = argument("side of the image", 640, rule=Rule("that is a multiple of 32", lambda n: n % 32 == 0))
@@ -30,7 +30,7 @@ class Arguments:
 
 @dataclass(frozen=True, kw_only=True)
 class Free:
-    EXAMPLE: ClassVar[str] = "yolo-cot free"
+    """yolo-cot free"""
 
     base: str | None = argument("a base", None)
     extra: dict[str, Any] = others("an argument of the block")
@@ -38,7 +38,7 @@ class Free:
 
 @dataclass(frozen=True, kw_only=True)
 class Nothing:
-    EXAMPLE: ClassVar[str] = "yolo-cot nothing"
+    """yolo-cot nothing"""
 
 
 def test_what_is_not_given_has_its_default():
@@ -53,7 +53,7 @@ def test_what_is_not_given_has_its_default():
         ("imgsz = 320", "imgsz", 320),
         ("--imgsz=320", "imgsz", 320),
         ("rate=1e-3", "rate", 0.001),
-        ("rate=none", "rate", None),
+        ("rate=None", "rate", None),
         ("fused=true", "fused", True),
         ("out=1e3", "out", Path("1e3")),
         ("level=P3", "level", ("P3",)),
@@ -94,7 +94,7 @@ def test_names_that_are_not_declared_are_read_as_ultralytics_reads_them():
         (["a", "level=P3,P6"], "level as one of P3, P4, P5, or several with commas between them; got level=P3,P6"),
         (["a", "level=[]"], r"got level=\[\]"),
         (["a", "batch=1,0"], "batch as a whole number of at least 1, or several .*; got batch=1,0"),
-        (["a", "out="], "needs a value behind 'out='"),
+        (["a", "out="], "needs out as a path; got out=$|got out=. Example"),
         (["a", "imgzs=320"], "has no argument 'imgzs'. Did you mean 'imgsz'?"),
         (["a", "epoch=3"], "has no argument 'epoch'. Did you mean 'epochs'?"),
         (["a", "zzz=3"], "has no argument 'zzz'. Example: "),

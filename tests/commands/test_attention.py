@@ -16,10 +16,12 @@ import torch
 from ultralytics import YOLO
 from ultralytics.data.augment import classify_transforms
 
+from tests.commands.verbs import call
 from tests.entry_points import tiny
 from tests.processes import YOLO_COT, python
-from yolo_cot.commands.attention import main, read_points
-from yolo_cot.commands.attention.watch import Watch, find
+from yolo_cot.commands import attention
+from yolo_cot.commands.attention import read_points
+from yolo_cot.commands.attention.recorder import Recorder, find
 
 SEGMENT = tiny.MODEL.replace("Detect, [nc]", "Segment, [nc, 8, 16]")
 CLASSIFY = tiny.MODEL.replace("[[2, 5], 1, Detect, [nc]]", "[-1, 1, Classify, [nc]]")
@@ -114,12 +116,12 @@ def test_the_command_shows_an_image(models, tmp_path):
 def test_without_points_there_are_detections_or_a_grid(models, tmp_path, task):
     image = picture(tmp_path / "x.png", 60, 90)
     arguments = {"model": models / f"{task}.pt", "source": image, "imgsz": 64, "project": tmp_path}
-    main({**arguments, "name": "none", "conf": 0.9999, "device": "cpu"})
+    call(attention, **arguments, name="none", conf=0.9999, device="cpu")
     listed = json.loads((tmp_path / "none" / "numbers.json").read_text())[0]
     rows_of_grid = (30, 60) if task == "classify" else (22.5, 67.5)  # a classifier sees the middle square alone
     assert listed["points"] == [[x, y] for y in rows_of_grid for x in (15, 45)]
     if task != "classify":
-        main({**arguments, "name": "some", "conf": 1e-6, "max_det": 3})
+        call(attention, **arguments, name="some", conf=1e-6, max_det=3)
         points = json.loads((tmp_path / "some" / "numbers.json").read_text())[0]["points"]
         assert len(points) == 3
         assert all(0 <= x < 60 and 0 <= y < 90 for x, y in points)
@@ -134,7 +136,7 @@ def test_a_folder_gets_an_index_and_what_is_unreadable_is_named(models, tmp_path
     (source / "broken.jpg").write_bytes(b"no picture")
     (source / "broken.mp4").write_bytes(b"no video")
     (source / "notes.txt").write_text("not looked at")
-    main({"model": models / "detect.pt", "source": source, "imgsz": 64, "project": tmp_path / "out"})
+    call(attention, model=models / "detect.pt", source=source, imgsz=64, project=tmp_path / "out")
     folder = tmp_path / "out" / "source"
     assert "broken.jpg: no picture can be read from it." in caplog.text
     assert "broken.mp4: no picture can be read from it." in caplog.text
@@ -155,7 +157,7 @@ def test_a_point_that_one_picture_has_not_leaves_the_others(models, tmp_path, ca
     source.mkdir()
     picture(source / "large.png", 90, 60)
     picture(source / "small.png", 40, 40)
-    main({"model": models / "detect.pt", "source": source, "imgsz": 64, "project": tmp_path, "points": (80, 50)})
+    call(attention, model=models / "detect.pt", source=source, imgsz=64, project=tmp_path, points=(80, 50))
     assert "small.png: A point needs to lie in the image of 40 x 40 pixels; got 80,50" in caplog.text
     assert {row["picture"] for row in rows(tmp_path / "s-2" if (tmp_path / "s-2").is_dir() else tmp_path / "s2")} == {
         "large.png"
@@ -168,7 +170,7 @@ def test_a_video_is_shown_at_a_stride(models, tmp_path):
     for n in range(7):
         video.write(np.full((48, 64, 3), 30 * n, np.uint8))
     video.release()
-    main({"model": models / "detect.pt", "source": file, "imgsz": 64, "project": tmp_path, "vid_stride": 3})
+    call(attention, model=models / "detect.pt", source=file, imgsz=64, project=tmp_path, vid_stride=3)
     names = [shown["picture"] for shown in json.loads((tmp_path / "clip" / "numbers.json").read_text())]
     assert names == ["clip.avi frame 0", "clip.avi frame 3", "clip.avi frame 6"]
     shades = [
@@ -184,22 +186,22 @@ def test_the_model_is_left_as_it_was(models):
     called = []
     norm = next(m for m in yolo.model.modules() if isinstance(m, torch.nn.BatchNorm2d))
     handle = norm.register_forward_hook(lambda *call: called.append("batch norm"))
-    with Watch(yolo) as watch:
-        first = watch.see(image, imgsz=64)
+    with Recorder(yolo) as recorder:
+        first = recorder.see(image, imgsz=64)
         assert called  # so it ran un-fused
         assert not yolo.model.is_fused()
-        assert [block.row for block in watch.blocks] == [2, 4, 5]
+        assert [block.row for block in recorder.blocks] == [2, 4, 5]
     hooks = [hook for m in yolo.model.modules() for hook in (*m._forward_hooks, *m._forward_pre_hooks)]
     assert hooks == [handle.id]
     assert "fuse" not in vars(yolo.model)
-    # Without the watch Ultralytics folds the model, or a copy; what is seen of a folded one is the same.
+    # Without the recorder Ultralytics folds the model, or a copy; what is seen of a folded one is the same.
     called.clear()
     yolo.predict(image, imgsz=64, verbose=False)
     assert not called
     yolo.model.fuse(verbose=False)
-    with Watch(yolo) as watch:
-        again = watch.see(image, imgsz=64)
-    for a, b in zip(first.looks, again.looks):
+    with Recorder(yolo) as recorder:
+        again = recorder.see(image, imgsz=64)
+    for a, b in zip(first.readings, again.readings):
         assert a.numbers == pytest.approx(b.numbers, rel=1e-3)
 
 
@@ -219,38 +221,37 @@ def test_what_cannot_be_shown_is_said(models, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"")
     model = {"model": models / "detect.pt", "project": tmp_path / "out", "imgsz": 64}
-    with pytest.raises(ValueError, match=r"attention takes model=, source=, .*; got size. Example"):
-        main({**model, "source": image, "size": 3})
-    with pytest.raises(ValueError, match="source= is missing"):
-        main(model)
+    with pytest.raises(ValueError, match="attention has no argument 'size'"):
+        call(attention, **model, source=image, size=3)
+    with pytest.raises(ValueError, match="attention needs source="):
+        call(attention, **model)
     with pytest.raises(FileNotFoundError, match=r"needs images or videos; the folder .*empty has none"):
-        main({**model, "source": empty})
+        call(attention, **model, source=empty)
     with pytest.raises(FileNotFoundError, match=r"needs an image, a video or a folder; .*none.jpg does not exist"):
-        main({**model, "source": tmp_path / "none.jpg"})
+        call(attention, **model, source=tmp_path / "none.jpg")
     with pytest.raises(
         ValueError, match=r"needs a model with one of CoTAttention, CoTBlock, .* in it; got one without"
     ):
-        main({**model, "source": image, "model": models / "plain.pt"})
+        call(attention, **{**model, "source": image, "model": models / "plain.pt"})
     with pytest.raises(ValueError, match=r"could show nothing of .*broken.png: no picture can be read from it"):
-        main({**model, "source": broken})
+        call(attention, **model, source=broken)
     with pytest.raises(ValueError, match=r"could show nothing of .*x.png. x.png: A point needs to lie in the image"):
-        main({**model, "source": image, "points": "500,1"})
+        call(attention, **model, source=image, points="500,1")
     for name in ("vid_stride", "max_det"):
-        with pytest.raises(ValueError, match=f"needs {name} as a whole number of at least 1; got 0"):
-            main({**model, "source": image, name: 0})
+        with pytest.raises(ValueError, match=f"needs {name} as a whole number of at least 1; got {name}=0"):
+            call(attention, **{**model, "source": image, name: 0})
     assert not (tmp_path / "out").exists()
     (tmp_path / "m.onnx").write_bytes(b"")
     with pytest.raises(ValueError, match=r"needs a checkpoint, whose blocks can be listened to; got .*m.onnx"):
-        main({**model, "source": image, "model": tmp_path / "m.onnx"})
+        call(attention, **{**model, "source": image, "model": tmp_path / "m.onnx"})
 
 
 @pytest.mark.parametrize(
     "value, points",
     [
-        (None, []),
         ("10,20;30.5,40", [(10, 20), (30.5, 40)]),
-        ((10, 20), [(10, 20)]),
-        ([[1, 2], [3, 4]], [(1, 2), (3, 4)]),
+        ("(10, 20)", [(10, 20)]),
+        ("[[1, 2], [3, 4]]", [(1, 2), (3, 4)]),
         ("1,2;", [(1, 2)]),
     ],
 )
@@ -258,7 +259,7 @@ def test_points_are_read_in_every_form_that_a_command_line_gives(value, points):
     assert read_points(value) == points
 
 
-@pytest.mark.parametrize("value", ["1", "1,2,3", "a,b", 7, "1,2;3"])
+@pytest.mark.parametrize("value", ["1", "1,2,3", "a,b", "7", "1,2;3"])
 def test_points_that_are_none_are_refused(value):
     with pytest.raises(ValueError, match=r'needs points="x,y;x,y", in pixels of the image; got '):
         read_points(value)
@@ -273,5 +274,5 @@ def test_our_configs_can_be_looked_at(shared, tmp_path, config):
     for image in images:
         shutil.copy(image, tmp_path)
     YOLO(f"{config}.yaml").save(tmp_path / "m.pt")
-    main({"model": tmp_path / "m.pt", "source": tmp_path, "imgsz": 320, "project": tmp_path / "out", "name": "x"})
+    call(attention, model=tmp_path / "m.pt", source=tmp_path, imgsz=320, project=tmp_path / "out", name="x")
     assert check_links(tmp_path / "out" / "x") > 20

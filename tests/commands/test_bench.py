@@ -7,10 +7,12 @@ import os
 import pytest
 import torch
 
-from yolo_cot.commands.bench import _by_itself
 from yolo_cot.commands.bench import blocks as bench_blocks
-from yolo_cot.commands.bench.blocks import Machine, ParityError, cost, fused, measure_forward, measure_training
-from yolo_cot.commands.timing import copy_rate, interleaved, matmul_rate, peak_memory
+from yolo_cot.commands.bench import in_fresh_processes
+from yolo_cot.commands.bench.blocks import fused, measure_forward, measure_training
+from yolo_cot.commands.bench.limits import Machine, copy_rate, cost, matmul_rate
+from yolo_cot.commands.bench.onnx import ParityError
+from yolo_cot.commands.timing import interleaved, peak_memory
 from yolo_cot.nn import CoTAttention, OutlookAttention
 from yolo_cot.reference.published import PublishedOutlookAttention
 
@@ -109,7 +111,7 @@ def where(index):
 
 
 def test_every_row_is_measured_in_a_process_of_its_own_in_order():
-    found = _by_itself(where, [(0,), (1,), (2,)])
+    found = in_fresh_processes(where, [(0,), (1,), (2,)])
     assert [index for _, index in found] == [0, 1, 2]
     assert len({os.getpid(), *(process for process, _ in found)}) == 4
 

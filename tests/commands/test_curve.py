@@ -64,10 +64,10 @@ def test_classifiers_are_told_by_their_top_1(shared, tmp_path):
 @pytest.mark.parametrize(
     "words, message",
     [
-        ([], "needs checkpoints. Example"),
+        ([], "needs models="),
         (["models=absent.pt"], "absent.pt is not a file"),
-        (["models=a.pt", "rouns=3"], "got rouns"),
-        (["models=a.pt", "rounds=0"], "a whole number of 1 or more for rounds; got 0"),
+        (["models=a.pt", "rouns=3"], "no argument 'rouns'. Did you mean 'rounds'?"),
+        (["models=a.pt", "rounds=0"], "rounds as a whole number of at least 1; got rounds=0"),
     ],
 )
 def test_bad_input_is_told_in_one_line(words, message, tmp_path):

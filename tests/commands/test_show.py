@@ -11,10 +11,11 @@ import torch
 import yaml
 from ultralytics.utils.torch_utils import get_num_params
 
+from tests.commands.verbs import call
 from tests.processes import YOLO_COT, python
-from yolo_cot.commands.show import main
+from yolo_cot.commands import output, show
+from yolo_cot.commands.row_sizes import row_sizes
 from yolo_cot.commands.show.graph_picture import arrows, columns_of
-from yolo_cot.commands.show.row_sizes import row_sizes
 from yolo_cot.plugin.build import build
 from yolo_cot.plugin.stock import stock_files
 from yolo_cot.yaml_edit.files import find_model
@@ -86,12 +87,22 @@ def test_the_command_prints_rows_beside_the_bases(tmp_path):
 
 
 def test_the_base_can_be_named_and_a_stock_model_stands_alone(capsys, tmp_path):
-    main({"model": "yolo11n.yaml", "imgsz": 64})
+    call(show, model="yolo11n.yaml", imgsz=64)
     assert "yolo11 row" not in capsys.readouterr().out
-    main({"model": "yolo11n-seg.yaml", "base": "yolo11.yaml", "imgsz": 64})
+    call(show, model="yolo11n-seg.yaml", base="yolo11.yaml", imgsz=64)
     out = capsys.readouterr().out
     assert "yolo11 row" in out
     assert re.search(r"\+23 .*Segment", out)
+
+
+def test_at_80_columns_row_module_and_arguments_stay(capsys, monkeypatch):
+    monkeypatch.setattr(output, "WIDTH_OF_FILES", 80)
+    call(show, model="yolo11n-cot.yaml", imgsz=64)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    assert ["+11", "-1", "1", "CoTAttention", "{'gate': 0.0}", "577,280"] in rows
+    assert ["25", "17, 21, 24", "1", "Detect", "nc", "464,912"] in rows
 
 
 @pytest.mark.parametrize("name", ["yolo11.yaml", "yolov9e.yaml", "yolov8-world.yaml", "yolov3.yaml"])
@@ -113,16 +124,16 @@ def test_no_line_of_the_picture_runs_behind_a_box(name):
 
 @pytest.mark.parametrize("suffix, start", [("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_the_picture_comes_in_the_format_of_its_name(suffix, start, tmp_path, capsys):
-    main({"model": "yolo11n.yaml", "imgsz": 64, "save": str(tmp_path / f"graph.{suffix}")})
+    call(show, model="yolo11n.yaml", imgsz=64, save=str(tmp_path / f"graph.{suffix}"))
     assert (tmp_path / f"graph.{suffix}").read_bytes().startswith(start)
 
 
 @pytest.mark.parametrize(
     "wish, error, message",
     [
-        ({}, ValueError, "model= is missing"),
-        ({"model": "yolo11n.yaml", "size": 3}, ValueError, "got size. Example: yolo-cot show"),
-        ({"model": "yolo11n.yaml", "imgsz": 100}, ValueError, "multiple of 32 pixels; got 100"),
+        ({}, ValueError, "needs model="),
+        ({"model": "yolo11n.yaml", "size": 3}, ValueError, "no argument 'size'. Example: yolo-cot show"),
+        ({"model": "yolo11n.yaml", "imgsz": 100}, ValueError, "multiple of 32; got imgsz=100"),
         ({"model": "yolo11n.yaml", "scale": "q"}, ValueError, "yolo11.yaml has the scales n, s, m, l, x; got scale=q"),
         ({"model": "yolo11n.yaml", "imgsz": 64, "save": "graph.txt"}, ValueError, "such as graph.png.*got 'graph.txt'"),
         ({"model": "nowhere.yaml"}, FileNotFoundError, "no model YAML 'nowhere.yaml'"),
@@ -131,4 +142,4 @@ def test_the_picture_comes_in_the_format_of_its_name(suffix, start, tmp_path, ca
 )
 def test_wrong_wishes_are_told(wish, error, message):
     with pytest.raises(error, match=message):
-        main(wish)
+        call(show, **wish)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.verbs import call
 from tests.entry_points import tiny
 from tests.processes import YOLO, YOLO_COT, environment, python
 
@@ -111,11 +112,11 @@ def test_an_environment_that_cannot_be_written_is_told(monkeypatch, tmp_path):
 
     monkeypatch.setattr(place, "line_file", lambda: tmp_path / "no" / "such" / "folder" / "x.pth")
     with pytest.raises(ValueError, match=r"yolo-cot enable writes one line into .*x\.pth, which failed"):
-        enable.main({})
-    with pytest.raises(ValueError, match="yolo-cot enable takes no arguments; got model"):
-        enable.main({"model": "x"})
-    with pytest.raises(ValueError, match="yolo-cot disable takes no arguments; got model"):
-        disable.main({"model": "x"})
+        call(enable)
+    with pytest.raises(ValueError, match="yolo-cot enable takes no arguments; got 'model'"):
+        call(enable, model="x")
+    with pytest.raises(ValueError, match="yolo-cot disable takes no arguments; got 'model'"):
+        call(disable, model="x")
 
 
 def test_checks_says_what_is_used():
@@ -125,4 +126,4 @@ def test_checks_says_what_is_used():
     assert f"ultralytics   {ultralytics.__version__}, {Path(ultralytics.__file__).parent}" in said
     for word in ("self-check    passed; blocks registered", "CoTAttention", "C3k2Outlook", "yolo11-cot-outlook"):
         assert word in said
-    assert "takes no arguments; got model" in python(YOLO_COT, "checks", "x.pt", status=1).stderr
+    assert "takes no arguments; got 'x.pt'" in python(YOLO_COT, "checks", "x.pt", status=1).stderr

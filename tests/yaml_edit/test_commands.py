@@ -40,9 +40,9 @@ def test_lint_tells_every_fault_of_every_file_and_fails(tmp_path):
 @pytest.mark.parametrize(
     "wish, error, message",
     [
-        ({}, ValueError, "needs base= and out=. Example: yolo-cot insert base="),
+        ({}, ValueError, "needs base=.* Example: yolo-cot insert base="),
         ({"base": "yolo11.yaml", "out": "no/such/folder/a.yaml"}, FileNotFoundError, "folder of out=.* does not exist"),
-        ({"base": "yolo11.yaml", "out": "a.yaml", "repeats": 0}, ValueError, "at least 1; got 0"),
+        ({"base": "yolo11.yaml", "out": "a.yaml", "repeats": 0}, ValueError, "at least 1; got repeats=0"),
         ({"base": "nowhere.yaml", "out": "a.yaml", "block": "CoTAttention", "at": "P5"}, FileNotFoundError, "nowhere"),
         ({"base": "yolo11.yaml", "out": "a.yaml", "block": "CoTAttention", "at": "P5", "gat": 1}, ValueError, "'gate'"),
     ],
@@ -50,14 +50,14 @@ def test_lint_tells_every_fault_of_every_file_and_fails(tmp_path):
 def test_insert_tells_what_is_wrong(wish, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=message):
-        insert_verb.main(wish)
+        call(insert_verb, **wish)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_insert_takes_values_as_the_command_line_parses_them(tmp_path, capsys):
     for n, at in enumerate(((4, 6), 4, "P3,P4", "[P3, P4]", ["P3"])):
         out = tmp_path / f"mine-{n}.yaml"
-        insert_verb.main({"base": "yolo11", "out": str(out), "block": "CoTAttention", "at": at})
+        call(insert_verb, base="yolo11", out=str(out), block="CoTAttention", at=at)
         rows = [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("Row")]
         assert rows == (["Row 5", "Row 8"] if "6" in str(at) or "4]" in str(at) or at == "P3,P4" else ["Row 5"])
 
@@ -66,12 +66,12 @@ def test_insert_keeps_a_file_that_is_there(tmp_path):
     out = tmp_path / "mine.yaml"
     out.write_text("edited by hand")
     with pytest.raises(ValueError, match=r"mine.yaml exists and is kept. Give another out="):
-        insert_verb.main({"base": "yolo11", "out": str(out), "block": "CoTAttention", "at": "P5"})
+        call(insert_verb, base="yolo11", out=str(out), block="CoTAttention", at="P5")
     assert out.read_text() == "edited by hand"
 
 
 def test_insert_tells_when_ultralytics_would_misread_the_new_files_name(tmp_path, capsys):
-    insert_verb.main({"base": "yolo11.yaml", "out": str(tmp_path / "yolo11mine.yaml"), "replace": "6:C3k2CoT"})
+    call(insert_verb, base="yolo11.yaml", out=str(tmp_path / "yolo11mine.yaml"), replace="6:C3k2CoT")
     assert "note: file: Ultralytics reads the letter behind the number" in capsys.readouterr().out
 
 
@@ -79,7 +79,7 @@ def test_insert_tells_when_ultralytics_would_misread_the_new_files_name(tmp_path
     "base, part", [("yolov8-world.yaml", "-world"), ("yoloe-11-seg.yaml", "yoloe"), ("rtdetr-resnet50.yaml", "rtdetr")]
 )
 def test_a_name_that_hides_the_class_of_the_model_is_told(base, part, tmp_path, capsys):
-    insert_verb.main({"base": base, "out": str(tmp_path / "mine.yaml"), "block": "CoTAttention", "at": "P5"})
+    call(insert_verb, base=base, out=str(tmp_path / "mine.yaml"), block="CoTAttention", at="P5")
     assert f"only from a file whose name holds '{part}'; got mine.yaml" in capsys.readouterr().out
     call(lint_verb, model=str(tmp_path / "mine.yaml"))
     assert f"note: Ultralytics builds a model with {('YOLOE' if part == 'yoloe' else '')}" in capsys.readouterr().out

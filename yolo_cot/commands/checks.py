@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,15 +16,17 @@ from ..plugin.registration import installed, refusal, tested, untested
 from ..plugin.startup.line import enabled, line_file
 
 
-def main(overrides: dict[str, object]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """yolo-cot checks"""
+
+
+def main(arguments: Arguments) -> None:
     """Print the report.
 
     Raises:
-        ValueError: an argument, for it takes none.
         SystemExit: with status 1 and the reason, where Ultralytics is refused.
     """
-    if overrides:
-        raise ValueError(f"yolo-cot checks takes no arguments; got {', '.join(sorted(overrides))}.")
     reason = refusal()
     print(f"yolo-cot      {__version__}, {PACKAGE_ROOT / 'yolo_cot'}")
     print(f"ultralytics   {ultralytics.__version__}, {Path(ultralytics.__file__).parent}")

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+
+from ultralytics import YOLO
+from ultralytics.utils import ROOT, YAML
 
 from ..convert.load import load_published, read_weights
 from ..plugin.checkpoint import save_full
+from .arguments import argument
 
 
-def main(overrides: dict[str, object]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """yolo-cot convert weights=cotnet50.pth model=cotnet50-cls.yaml"""
+
+    weights: Path = argument("the authors' file; only tensors are read from it")
+    model: str = argument("the YAML of the same network")
+    out: Path | None = argument("the checkpoint to write; the name of `weights` with .pt, here, by default", None)
+
+
+def main(arguments: Arguments) -> None:
     """Convert and say where the checkpoint is.
 
-    Args:
-        overrides: `weights`, the authors' file; `model`, the YAML of the same network; `out`, the checkpoint to write
-            (the name of `weights` with `.pt`, in the working directory, by default).
-
     Raises:
-        ValueError: an argument that does not exist or is missing, or weights that do not fit.
+        ValueError: weights that do not fit, or a checkpoint that cannot be written.
         FileNotFoundError: there is no such file.
     """
-    unknown = set(overrides) - {"weights", "model", "out"}
-    if unknown:
-        raise ValueError(f"yolo-cot convert takes weights=, model= and out=; got {', '.join(sorted(unknown))}.")
-    if not overrides.get("weights") or not overrides.get("model"):
-        raise ValueError(
-            "yolo-cot convert needs weights and a model. Example: yolo-cot convert weights=cotnet50.pth "
-            "model=cotnet50-cls.yaml"
-        )
-    weights, config = Path(str(overrides["weights"])), str(overrides["model"])
-    out = Path(str(overrides.get("out") or f"{weights.name.split('.')[0]}.pt"))
-    filled, total = convert(weights, config, out)
-    print(f"Wrote {out}: {filled} of the model's {total} tensors come from {weights}.")
+    out = arguments.out or Path(f"{arguments.weights.name.split('.')[0]}.pt")
+    filled, total = convert(arguments.weights, arguments.model, out)
+    print(f"Wrote {out}: {filled} of the model's {total} tensors come from {arguments.weights}.")
 
 
 def convert(weights: str | Path, config: str | Path, out: str | Path) -> tuple[int, int]:
@@ -48,8 +49,6 @@ def convert(weights: str | Path, config: str | Path, out: str | Path) -> tuple[i
         ValueError: weights and model do not fit, or `out` cannot be written.
         FileNotFoundError: there is no such file.
     """
-    from ultralytics import YOLO
-
     target = Path(out)
     if target.suffix != ".pt":
         raise ValueError(f"convert writes a checkpoint whose name ends in .pt; got out={target}.")
@@ -68,6 +67,4 @@ def convert(weights: str | Path, config: str | Path, out: str | Path) -> tuple[i
 
 def imagenet_names() -> dict[int, str]:
     """The names of ImageNet's 1,000 classes, as Ultralytics' dataset file has them."""
-    from ultralytics.utils import ROOT, YAML
-
     return dict(YAML.load(ROOT / "cfg" / "datasets" / "ImageNet.yaml")["names"])

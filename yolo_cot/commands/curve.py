@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.table import Table
+from ultralytics import YOLO
 
-from .bench import machine_name
-from .timing import interleaved
+from .arguments import argument, at_least, comma_list
+from .output import console, new_table, track, write_csv
+from .timing import device_name, interleaved
 
-ARGUMENTS: dict[str, object] = {
-    "models": "",
-    "data": "",
-    "imgsz": 0,
-    "batch": 1,
-    "rounds": 30,
-    "device": "cpu",
-    "out": "runs/curve",
-}
 # What Ultralytics' validators report -> the axis, for each task.
 METRICS = {
     "classify": ("metrics/accuracy_top1", "top-1 accuracy"),
@@ -32,6 +22,33 @@ METRICS = {
     "pose": ("metrics/mAP50-95(P)", "pose mAP50-95"),
     "obb": ("metrics/mAP50-95(B)", "box mAP50-95"),
 }
+
+
+def read_models(text: str) -> tuple[tuple[Path, ...], ...]:
+    """The checkpoints of each line of the plot, from `a.pt,b.pt;c.pt`.
+
+    Raises:
+        ValueError: none is named.
+    """
+    found = tuple(tuple(map(Path, files)) for group in text.split(";") if (files := comma_list(group)))
+    if not found:
+        raise ValueError(f"yolo-cot curve needs checkpoints; got models={text}. Example: {Arguments.__doc__}")
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """yolo-cot curve models=a.pt,b.pt data=coco8.yaml"""
+
+    models: tuple[tuple[Path, ...], ...] = argument(
+        "checkpoints, with commas between them; `a.pt,b.pt;c.pt` draws two lines", read=read_models
+    )
+    data: str | None = argument("the data set; each checkpoint's own by default", None)
+    imgsz: int | None = argument("side of the images; each checkpoint's own by default", None, rule=at_least(32))
+    batch: int = argument("images at once while the time is taken", 1, rule=at_least(1))
+    rounds: int = argument("rounds of the timing", 30, rule=at_least(1))
+    device: str = argument("where to run", "cpu")
+    out: Path = argument("the folder to write", Path("runs/curve"))
 
 
 @dataclass(frozen=True)
@@ -49,129 +66,103 @@ class Point:
     device: str
 
 
-def main(overrides: dict[str, object]) -> None:
+def main(arguments: Arguments) -> None:
     """Validate, time, print a table, write CSV and the plot.
 
-    Args:
-        overrides: `models=a.pt,b.pt` (`a.pt,b.pt;c.pt` draws two lines), `data` (each checkpoint's own by default),
-            `imgsz` (its own by default), `batch` and `rounds` of the timing, `device`, `out`.
-
     Raises:
-        ValueError: an argument that does not exist, no checkpoint, or checkpoints of several tasks.
+        ValueError: checkpoints of several tasks, or two lines of one name.
         FileNotFoundError: there is no such checkpoint.
     """
-    unknown = set(overrides) - set(ARGUMENTS)
-    if unknown:
-        raise ValueError(f"yolo-cot curve takes {', '.join(ARGUMENTS)}; got {', '.join(sorted(unknown))}.")
-    options = {**ARGUMENTS, **overrides}
-    for name, least in (("imgsz", 0), ("batch", 1), ("rounds", 1)):
-        value = options[name]
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"yolo-cot curve needs a whole number of {least} or more for {name}; got {value!r}.")
-    points = measure(_series(options["models"]), options)
-    out = Path(str(options["out"]))
-    out.mkdir(parents=True, exist_ok=True)
-    show(points)
-    with (out / "curve.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Point)])
-        writer.writeheader()
-        writer.writerows(asdict(point) for point in points)
-    plot(points, out / "curve.png")
-    print(f"written: {out / 'curve.csv'}, {out / 'curve.png'}")
+    points = measure(named_series(arguments.models), arguments)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    print_points(points)
+    write_csv(arguments.out / "curve.csv", points)
+    plot(points, arguments.out / "curve.png")
+    print(f"written: {arguments.out / 'curve.csv'}, {arguments.out / 'curve.png'}")
 
 
-def _series(models: object) -> dict[str, list[Path]]:
+def named_series(groups: tuple[tuple[Path, ...], ...]) -> dict[str, tuple[Path, ...]]:
     """The checkpoints by line of the plot, which is named after what the names have in common."""
-    text = ",".join(map(str, models)) if isinstance(models, (list, tuple)) else str(models)
-    series: dict[str, list[Path]] = {}
-    for group in text.strip("()[] ").replace("'", "").split(";"):
-        files = [Path(word.strip()) for word in group.split(",") if word.strip()]
-        if not files:
-            continue
+    series: dict[str, tuple[Path, ...]] = {}
+    for files in groups:
         for file in files:
             if not file.is_file():
                 raise FileNotFoundError(f"yolo-cot curve needs checkpoints; {file} is not a file.")
-        # best.pt and last.pt stand two folders below the name that tells them apart.
-        names = [_name(file) for file in files]
+        names = [model_name(file) for file in files]
         alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names))
         shared = "".join(letters[0] for letters in alike)
-        label = (names[0] if len(names) == 1 else shared.rstrip("-_ 0123456789")) or f"series {len(series) + 1}"
+        label = names[0] if len(names) == 1 else shared.rstrip("-_ 0123456789")
+        label = label or f"series {len(series) + 1}"
         if label in series:
             raise ValueError(f"Two lines of the curve would be called '{label}'. Rename the checkpoints of one.")
         series[label] = files
-    if not series:
-        raise ValueError("yolo-cot curve needs checkpoints. Example: yolo-cot curve models=a.pt,b.pt data=coco8.yaml")
     return series
 
 
-def _name(file: Path) -> str:
+def model_name(file: Path) -> str:
+    """What tells a checkpoint apart: best.pt and last.pt stand two folders below the name of their run."""
     return file.parents[1].name if file.stem in {"best", "last"} and file.parent.name == "weights" else file.stem
 
 
-def measure(series: dict[str, list[Path]], options: dict[str, object]) -> list[Point]:
+def measure(series: dict[str, tuple[Path, ...]], arguments: Arguments) -> list[Point]:
     """Validate every checkpoint, then time all of them interleaved.
 
     Raises:
         ValueError: the checkpoints are of several tasks, or of one without a known metric.
     """
-    from ultralytics import YOLO
-
-    device, batch = str(options["device"]), int(str(options["batch"]))
+    device, batch = arguments.device, arguments.batch
     models = {file: YOLO(file) for files in series.values() for file in files}
     tasks = {file: model.task for file, model in models.items()}
     if len(set(tasks.values())) > 1 or not set(tasks.values()) <= set(METRICS):
-        told = ", ".join(f"{file}: {task}" for file, task in tasks.items())
-        raise ValueError(f"yolo-cot curve needs checkpoints of one task, of {', '.join(METRICS)}; got {told}.")
+        got = ", ".join(f"{file}: {task}" for file, task in tasks.items())
+        raise ValueError(f"yolo-cot curve needs checkpoints of one task, of {', '.join(METRICS)}; got {got}.")
     key, metric = METRICS[next(iter(tasks.values()))]
     accuracy, sizes, runs = {}, {}, {}
-    for file, model in models.items():
-        sizes[file] = int(str(options["imgsz"])) or int(model.overrides.get("imgsz") or 640)
-        settings = {"data": options["data"]} if options["data"] else {}
+    for file, model in track(models.items(), "validating", len(models)):
+        sizes[file] = arguments.imgsz or int(model.overrides.get("imgsz") or 640)
+        settings = {"data": arguments.data} if arguments.data else {}
         found = model.val(imgsz=sizes[file], device=device, plots=False, verbose=False, workers=0, **settings)
         accuracy[file] = float(found.results_dict[key])
         network = YOLO(file).model.to(device).float().eval().fuse(verbose=False)
-        runs[file] = partial(network, torch.rand(batch, 3, sizes[file], sizes[file], device=device))
+        runs[str(file)] = partial(network, torch.rand(batch, 3, sizes[file], sizes[file], device=device))
     with torch.inference_mode():
-        seconds = interleaved({str(file): run for file, run in runs.items()}, int(str(options["rounds"])), device)
+        seconds = interleaved(runs, arguments.rounds, device, progress=True)
     return [
         Point(
             label,
-            _name(file),
+            model_name(file),
             metric,
             accuracy[file],
             1e3 * seconds[str(file)] / batch,
             sum(p.numel() for p in models[file].model.parameters()),
             sizes[file],
             batch,
-            machine_name(device),
+            device_name(device),
         )
         for label, files in series.items()
         for file in files
     ]
 
 
-def show(points: list[Point]) -> None:
+def print_points(points: list[Point]) -> None:
     """Print the table."""
     first = points[0]
     note = f"{first.device}, batch {first.batch}, forward pass only, medians of interleaved runs"
-    table = Table(title=f"{first.metric} against time per image ({note})")
-    for column in ("series", "model", first.metric, "ms", "x first", "parameters", "imgsz"):
-        table.add_column(column, justify="left" if column in {"series", "model"} else "right")
+    header = ["series", "model", first.metric, "ms", "x first", "parameters", "imgsz"]
+    table = new_table(f"{first.metric} against time per image ({note})", header, text=["series", "model"])
     for p in points:
         ratio = p.milliseconds / first.milliseconds
         cells = (f"{p.accuracy:.3f}", f"{p.milliseconds:.1f}", f"{ratio:.2f}", f"{p.parameters:,}", str(p.imgsz))
         table.add_row(p.series, p.model, *cells)
-    Console(width=max(Console().width, 100)).print(table)
+    console().print(table)
 
 
 def plot(points: list[Point], file: Path) -> None:
     """Draw accuracy against time, one line a series, its points joined from fast to slow."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
     for label in dict.fromkeys(p.series for p in points):
         line = sorted((p for p in points if p.series == label), key=lambda p: p.milliseconds)
         axes.plot([p.milliseconds for p in line], [100 * p.accuracy for p in line], marker="o", label=label)
@@ -184,4 +175,3 @@ def plot(points: list[Point], file: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(file, dpi=150)
-    pyplot.close(figure)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..plugin.startup.line import disable, line_file
 
 
-def main(overrides: dict[str, object]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """yolo-cot disable"""
+
+
+def main(arguments: Arguments) -> None:
     """Remove the start-up line and say so.
 
     Raises:
-        ValueError: an argument, for it takes none; or the line cannot be removed.
+        ValueError: the line cannot be removed.
     """
-    if overrides:
-        raise ValueError(f"yolo-cot disable takes no arguments; got {', '.join(sorted(overrides))}.")
     if disable():
         print(f"Disabled: removed {line_file()}. `yolo-cot` and `import yolo_cot` still know the blocks.")
     else:

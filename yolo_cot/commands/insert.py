@@ -2,70 +2,73 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ..yaml_edit.insert import insert
 from ..yaml_edit.lint import lint
 from ..yaml_edit.lint.file import class_note
-
-EXAMPLE = "yolo-cot insert base=yolo11.yaml block=CoTAttention at=P5 gate=0.0 out=yolo11-mine.yaml"
-KEYS = ("base", "block", "at", "after", "before", "replace", "repeats", "out")
+from .arguments import argument, at_least, others
 
 
-def main(overrides: dict[str, object]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """yolo-cot insert base=yolo11.yaml block=CoTAttention at=P5 gate=0.0 out=yolo11-mine.yaml"""
+
+    base: str = argument("a model YAML: a path, or a name that Ultralytics or yolo-cot ships")
+    block: str | None = argument("the block to put in", None)
+    at: tuple[str, ...] = argument("rows or levels behind which it goes, such as 4, P3, neck.P5", ())
+    after: tuple[str, ...] = argument("modules behind which it goes, such as SPPF", ())
+    before: tuple[str, ...] = argument("modules in front of which it goes", ())
+    replace: str | None = argument("OLD:NEW, modules or rows and the block to put in their place", None)
+    repeats: int = argument("how often the block is repeated, ahead of depth scaling", 1, rule=at_least(1))
+    settings: dict[str, Any] = others("an argument of the block, such as gate=0.0")
+    out: Path = argument("the file to write; one that exists is kept")
+
+
+def main(arguments: Arguments) -> None:
     """Write the new YAML and say what was changed.
 
-    Args:
-        overrides: `base`, a model YAML's path or name; `out`, the file to write; `block` and its place (`at`, or
-            `after` and `before` with a module's name), or `replace=OLD:NEW`; `repeats` (1). Every other key is an
-            argument of the block, such as `gate=0.0`.
-
     Raises:
-        ValueError: an argument, name or place that does not exist, or a block that does not fit there.
+        ValueError: a name or place that does not exist, or a block that does not fit there.
         FileNotFoundError: no such base, or no such folder for the new file.
     """
-    given = dict(overrides)
-    settings = {key: given.pop(key, None) for key in KEYS}
-    base, out, repeats = settings["base"], settings["out"], settings["repeats"]
-    if base is None or out is None:
-        raise ValueError(f"yolo-cot insert needs base= and out=. Example: {EXAMPLE}")
-    if not Path(str(out)).resolve().parent.is_dir():
+    out = arguments.out
+    if not out.resolve().parent.is_dir():
         raise FileNotFoundError(f"the folder of out={out} does not exist; make it first.")
-    if Path(str(out)).exists():
+    if out.exists():
         raise ValueError(f"{out} exists and is kept. Give another out=, or move it away.")
-    if repeats is not None and (not isinstance(repeats, int) or isinstance(repeats, bool) or repeats < 1):
-        raise ValueError(f"repeats is a whole number of at least 1; got {repeats!r}.")
-    places = [str(name) for name in _listed(settings["at"])]
-    places += [f"{key}={name}" for key in ("after", "before") for name in _listed(settings[key])]
-    command = "yolo-cot insert " + " ".join(f"{key}={_plain(value)}" for key, value in overrides.items())
+    places = [*arguments.at]
+    places += [f"{key}={name}" for key in ("after", "before") for name in getattr(arguments, key)]
     edited = insert(
-        str(base),
+        arguments.base,
         str(out),
-        block=None if settings["block"] is None else str(settings["block"]),
+        block=arguments.block,
         at=places or None,
-        replace=None if settings["replace"] is None else str(settings["replace"]),
-        repeats=1 if repeats is None else repeats,
-        arguments=given,
-        command=command,
+        replace=arguments.replace,
+        repeats=arguments.repeats,
+        arguments=arguments.settings,
+        command=written(arguments),
     )
     for row in edited.rows:
         print(row)
-    for told in [class_note(Path(str(out)), yaml.safe_load(edited.text)), *map(str, lint(str(out)))]:
-        if told:
-            print(f"note: {told}")
+    for note in [class_note(out, yaml.safe_load(edited.text)), *map(str, lint(str(out)))]:
+        if note:
+            print(f"note: {note}")
     print(f"wrote {out}; yolo-cot show model={out} shows it, yolo-cot lint model={out} checks it")
 
 
-def _listed(value: object) -> list[object]:
-    """One name, several with commas between them, or a list of them, as a list."""
-    if value is None:
-        return []
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    return [name for name in str(value).strip("[]() ").split(",") if name.strip()]
-
-
-def _plain(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+def written(arguments: Arguments) -> str:
+    """The command that gives these arguments, for the new file's header."""
+    words = []
+    for field in fields(arguments):
+        value = getattr(arguments, field.name)
+        given = value if isinstance(value, dict) else {field.name: value} if value != field.default else {}
+        for key, value in given.items():
+            text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            words.append(f"{key}={shlex.quote(text)}")
+    return " ".join(["yolo-cot insert", *words])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import yaml
 
@@ -15,9 +14,7 @@ from .arguments import argument
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What `yolo-cot lint` takes."""
-
-    EXAMPLE: ClassVar[str] = "yolo-cot lint yolo11-mine.yaml"
+    """yolo-cot lint yolo11-mine.yaml"""
 
     model: tuple[str, ...] = argument("the path or the name of a YAML, or several with commas between them")
 

@@ -1,147 +1,150 @@
-"""`yolo-cot models`: the configs with parameters and GFLOPs: YOLO11 per scale beside the plain one, then networks."""
+"""`yolo-cot models`: the configs with parameters and GFLOPs: YOLO11 per scale beside the plain one, then networks.
+
+`models.json` holds what was measured at the default size; `python -m yolo_cot.commands.models` measures it again.
+"""
 
 from __future__ import annotations
 
-import copy
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 import yaml
-from rich.console import Console
-from rich.table import Table
 from torch import nn
-from ultralytics.nn.tasks import DetectionModel
-from ultralytics.utils.torch_utils import get_flops, get_num_params
 
 from ..paths import configs
 from ..plugin.build import build
+from ..plugin.catalog import BLOCKS
 from ..plugin.naming import task_of
+from ..yaml_edit.files import find_model
+from ..yaml_edit.graph import rows_of
+from .arguments import argument, at_least
+from .output import console, new_table, track
+from .row_sizes import row_sizes
 
 SCALES = "nsmlx"
-# Side of the images that classifiers are measured with, Ultralytics' and the papers'.
-CLASSIFY = 224
+# Sides of the images that detectors and classifiers are measured with, Ultralytics' and the papers'.
+DETECT, CLASSIFY = 640, 224
+MEASURED = Path(__file__).with_suffix(".json")
 
 
-@dataclass(frozen=True)
-class Size:
-    """Parameters and GFLOPs, at the size asked for, of one model as it trains; `fused` as it is deployed."""
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """yolo-cot models scale=ns"""
+
+    scale: str = argument(f"letters of the scales to show, from {SCALES}", SCALES)
+    imgsz: int = argument("side of the square image, in pixels; classifiers have 224", DETECT, rule=at_least(32))
+    fused: bool = argument("measure as deployed, after `fuse()`", False)
+
+
+class Case(NamedTuple):
+    """A config, called by its file's stem, at a scale; "" for a YAML without scales."""
+
+    config: str
+    scale: str
+    fused: bool
+
+    @property
+    def key(self) -> str:
+        """Its name in `models.json`."""
+        return " ".join([self.config, *([self.scale] if self.scale else []), *(["fused"] if self.fused else [])])
+
+
+class Size(NamedTuple):
+    """Parameters, and GFLOPs for one square image of side `imgsz`."""
 
     parameters: int
     gflops: float
+    imgsz: int
 
 
-def size(config: str, imgsz: int = 640, fused: bool = False) -> Size:
-    """Build a model from its YAML and measure it.
+def main(arguments: Arguments) -> None:
+    """Print the tables.
 
-    Args:
-        config: YAML name or path with the scale's letter, `yolo11n-cot.yaml`.
-        imgsz: side of the square image, in pixels.
-        fused: measure after `fuse()`.
+    Raises:
+        ValueError: a scale that does not exist.
     """
-    model = DetectionModel(config, verbose=False)
-    if fused:
-        model.eval()
-        model.fuse(verbose=False)
-    return Size(get_num_params(model), float(get_flops(model, imgsz)))
+    if set(arguments.scale) - set(SCALES):
+        raise ValueError(f"yolo-cot models needs scale from the letters {SCALES}; got scale={arguments.scale}.")
+    cases = [case for case in all_cases() if case.fused == arguments.fused and case.scale in arguments.scale]
+    sizes = kept() if arguments.imgsz == DETECT else measure_all(cases, arguments.imgsz)
+    fused = ", fused" if arguments.fused else ""
+    yolo11 = new_table(
+        f"parameters (millions) and GFLOPs at {arguments.imgsz} x {arguments.imgsz}{fused}",
+        ["config", *arguments.scale],
+        text=["config"],
+    )
+    networks = new_table(
+        f"networks{fused}", ["config", "scale", "parameters", "GFLOPs", "at"], text=["config", "scale"]
+    )
+    for config in dict.fromkeys(case.config for case in cases):
+        found = {case.scale: sizes[case.key] for case in cases if case.config == config}
+        if config.split("-")[0] == "yolo11":
+            cells = (f"{found[s].parameters / 1e6:.2f} {found[s].gflops:6.1f}" for s in arguments.scale)
+            yolo11.add_row(config if config != "yolo11" else "yolo11 (plain)", *cells)
+            continue
+        for scale, size in found.items():
+            numbers = f"{size.parameters / 1e6:.2f}", f"{size.gflops:.1f}", f"{size.imgsz} x {size.imgsz}"
+            networks.add_row(config, scale, *numbers)
+    for table in (yolo11, networks):
+        console().print(table)
+    for path in configs():
+        found_blocks = (f"{row.module} at row {row.index}" for row in rows_of(read(path.stem)) if row.module in BLOCKS)
+        print(f"{path.stem:24} {', '.join(found_blocks)}")
 
 
-def network_size(text: str, scale: str = "", imgsz: int = 640, fused: bool = False) -> Size:
-    """Measure a network of a YAML.
+def all_cases() -> list[Case]:
+    """Plain YOLO11 and every shipped config, at each of its scales, as it trains and fused."""
+    names = ["yolo11", *(path.stem for path in configs())]
+    return [Case(n, s, fused) for fused in (False, True) for n in names for s in read(n).get("scales") or [""]]
 
-    Args:
-        text: the YAML.
-        scale: the letter of the scale, where the YAML has scales.
-        imgsz: side of the square image, in pixels. Operations are counted at that size: attention of all pixels grows
-            with the square of their number, which Ultralytics' own count, scaled up from a small image, misses.
-        fused: measure after `fuse()`.
+
+@cache
+def read(config: str) -> dict[str, Any]:
+    """The YAML of a shipped config."""
+    return yaml.safe_load(find_model(config)[0].read_text(encoding="utf-8"))
+
+
+def kept() -> dict[str, Size]:
+    """What `models.json` holds."""
+    return {key: Size(*size) for key, size in json.loads(MEASURED.read_text(encoding="utf-8")).items()}
+
+
+def measure_all(cases: Iterable[Case], imgsz: int = DETECT) -> dict[str, Size]:
+    """Build and measure them, by their keys, with progress on the terminal."""
+    cases = list(cases)
+    return {case.key: measure(read(case.config), case.scale, imgsz, case.fused) for case in track(cases, "measuring")}
+
+
+def measure(config: dict[str, Any], scale: str = "", imgsz: int = DETECT, fused: bool = False) -> Size:
+    """Parameters and GFLOPs of the network of a YAML; classifiers are always given images of `CLASSIFY`.
+
+    Operations are counted at the very size: attention of all pixels grows with the square of their number, which
+    Ultralytics' own count, scaled up from a small image, misses.
     """
-    config = yaml.safe_load(text)
-    # A classifier needs no memory for its weights; a detector computes its strides and biases while it is built.
-    with torch.device("meta" if task_of(config) == "classify" else "cpu"):
-        model = build(config, scale)
+    model = build(config, scale)
     if fused:
         model.eval()
         model.fuse(verbose=False)  # type: ignore[operator]
-    return Size(get_num_params(model), gflops(model, imgsz))
+    side = CLASSIFY if task_of(config) == "classify" else imgsz
+    sizes = row_sizes(without_memory(model), side)
+    return Size(sum(row.parameters for row in sizes), round(sum(row.gflops for row in sizes), 4), side)
 
 
-def gflops(model: nn.Module, imgsz: int) -> float:
-    """GFLOPs of one image, counted at its own size; 0 where the counter that Ultralytics uses is not installed.
-
-    Args:
-        model: a model of Ultralytics, on any device.
-        imgsz: side of the square image, in pixels.
-    """
-    try:
-        import thop
-    except ImportError:
-        return 0.0
-    image = torch.empty(1, 3, imgsz, imgsz, device=next(model.parameters()).device)
-    macs, _ = thop.profile(copy.deepcopy(model).eval(), inputs=[image], verbose=False)
-    return 2 * macs / 1e9
+def without_memory(model: nn.Module) -> nn.Module:
+    """Move a model to the meta device, where only shapes are computed: as fast for large images as for small ones."""
+    head: Any = model.model[-1]  # type: ignore[index]
+    stride = getattr(head, "stride", None)
+    model.to("meta")
+    if isinstance(stride, torch.Tensor):
+        head.stride = stride.tolist()  # a head reads these numbers
+    return model
 
 
-def main(overrides: dict[str, object]) -> None:
-    """Print the table.
-
-    Args:
-        overrides: `scale`, letters to show (all five by default); `imgsz` (640); `fused` (False).
-
-    Raises:
-        ValueError: an argument or scale that does not exist.
-    """
-    unknown = set(overrides) - {"scale", "imgsz", "fused"}
-    if unknown:
-        raise ValueError(f"yolo-cot models takes scale=, imgsz= and fused=; got {', '.join(sorted(unknown))}.")
-    scales = str(overrides.get("scale", SCALES))
-    if not scales or set(scales) - set(SCALES):
-        raise ValueError(f"yolo-cot models needs scale from the letters {SCALES}; got '{scales}'. Example: scale=ns.")
-    imgsz, fused = overrides.get("imgsz", 640), overrides.get("fused", False)
-    if not isinstance(imgsz, int) or isinstance(imgsz, bool) or imgsz < 32:
-        raise ValueError(f"yolo-cot models needs imgsz of 32 pixels or more; got {imgsz}.")
-    if not isinstance(fused, bool):
-        raise ValueError(f"yolo-cot models needs fused=True or fused=False; got {fused}.")
-
-    table = Table(title=f"parameters (millions) and GFLOPs at {imgsz} x {imgsz}{', fused' if fused else ''}")
-    table.add_column("config", no_wrap=True)
-    for scale in scales:
-        table.add_column(scale, justify="right", no_wrap=True)
-    for stem in ["yolo11", *(path.stem for path in configs() if path.stem.startswith("yolo11-"))]:
-        cells = []
-        for scale in scales:
-            measured = size(f"yolo11{scale}{stem.removeprefix('yolo11')}.yaml", imgsz, fused)
-            cells.append(f"{measured.parameters / 1e6:.2f} {measured.gflops:6.1f}")
-        table.add_row(stem if stem != "yolo11" else "yolo11 (plain)", *cells)
-    console = Console(width=max(Console().width, 130))
-    console.print(table)
-    console.print(_networks(scales, imgsz, fused))
-    for path in configs():
-        print(f"{path.stem:24} {blocks(path.read_text(encoding='utf-8'))}")
-
-
-def _networks(scales: str, imgsz: int, fused: bool) -> Table:
-    """The table of the configs that are no YOLO11 with blocks."""
-    table = Table(title=f"networks{', fused' if fused else ''}")
-    for column in ("config", "scale", "parameters", "GFLOPs", "at"):
-        table.add_column(column, justify="left" if column == "config" else "right", no_wrap=True)
-    for path in configs():
-        if path.stem.startswith("yolo11-"):
-            continue
-        text = path.read_text(encoding="utf-8")
-        model = yaml.safe_load(text)
-        side = CLASSIFY if task_of(model) == "classify" else imgsz
-        for scale in [s for s in scales if s in model["scales"]] if "scales" in model else [""]:
-            measured = network_size(text, scale, side, fused)
-            table.add_row(
-                path.stem, scale, f"{measured.parameters / 1e6:.2f}", f"{measured.gflops:.1f}", f"{side} x {side}"
-            )
-    return table
-
-
-def blocks(text: str) -> str:
-    """Which of our blocks a YAML's rows name, with their row numbers."""
-    from ..plugin.catalog import BLOCKS
-
-    model = yaml.safe_load(text)
-    found = [(n, row[2]) for n, row in enumerate([*model["backbone"], *model["head"]]) if row[2] in BLOCKS]
-    return ", ".join(f"{name} at row {n}" for n, name in found)
+if __name__ == "__main__":
+    lines = (f'"{key}": {json.dumps(size)}' for key, size in measure_all(all_cases()).items())
+    MEASURED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

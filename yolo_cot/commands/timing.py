@@ -1,8 +1,9 @@
-"""Measuring on a machine that is not quiet: interleaved runs, medians; peak memory; the machine's own limits."""
+"""Measuring on a machine that is not quiet: interleaved runs, medians; peak memory; the name of the device."""
 
 from __future__ import annotations
 
 import os
+import platform
 import random
 import statistics
 import sys
@@ -13,8 +14,12 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from .output import track
 
-def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu") -> dict[str, float]:
+
+def interleaved(
+    functions: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu", progress: bool = False
+) -> dict[str, float]:
     """Median seconds of each function; every round runs each of them once, so all meet the same disturbances.
 
     The order changes from round to round: what runs behind a large function finds colder caches.
@@ -23,15 +28,17 @@ def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, devi
         functions: what to run, by name.
         rounds: rounds that count; two more warm up.
         device: a CUDA device is waited for before and after each run.
+        progress: whether to show it, between the rounds, on the terminal.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
     shuffled = random.Random(0)
-    for index in range(rounds + 2):
+    counted = track(range(rounds + 2), "timing") if progress else range(rounds + 2)
+    for index in counted:
         for name, function in shuffled.sample(list(functions.items()), len(functions)):
-            _wait(device)
+            wait(device)
             start = time.perf_counter()
             function()
-            _wait(device)
+            wait(device)
             if index >= 2:
                 times[name].append(time.perf_counter() - start)
     return {name: statistics.median(samples) for name, samples in times.items()}
@@ -41,11 +48,11 @@ def peak_memory(function: Callable[[], object], device: str = "cpu") -> int:
     """Most bytes of tensors alive at one time while `function` runs, beyond what was alive before."""
     function()
     if torch.device(device).type == "cuda":
-        _wait(device)
+        wait(device)
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         function()
-        _wait(device)
+        wait(device)
         return torch.cuda.max_memory_allocated(device) - before
     cpu = [torch.profiler.ProfilerActivity.CPU]
     with _without_stderr(), torch.profiler.profile(activities=cpu, profile_memory=True) as profile:
@@ -60,33 +67,16 @@ def peak_memory(function: Callable[[], object], device: str = "cpu") -> int:
     return peak
 
 
-def matmul_rate(device: str = "cpu", size: int = 1024) -> float:
-    """Multiply-adds per second of a float32 matrix product, best of several."""
-    a, b = torch.randn(size, size, device=device), torch.randn(size, size, device=device)
-    return size**3 / _best(lambda: a @ b, device)
-
-
-def copy_rate(device: str = "cpu", size: int = 1 << 24) -> float:
-    """Bytes per second, read and written, of copying a float32 tensor far larger than the caches, best of several."""
-    a = torch.randn(size, device=device)
-    b = torch.empty_like(a)
-    return 2 * a.element_size() * size / _best(lambda: b.copy_(a), device)
+def device_name(device: str | torch.device) -> str:
+    """Name of the GPU, or of the processor's family."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} processor"
 
 
 def relative_difference(got: Tensor, wanted: Tensor) -> float:
     """Largest difference, relative to the largest wanted value."""
     return ((got - wanted).abs().max() / wanted.abs().max().clamp_min(1e-12)).item()
-
-
-def _best(function: Callable[[], object], device: str) -> float:
-    best = float("inf")
-    for _ in range(40):
-        _wait(device)
-        start = time.perf_counter()
-        function()
-        _wait(device)
-        best = min(best, time.perf_counter() - start)
-    return best
 
 
 @contextmanager
@@ -103,6 +93,7 @@ def _without_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _wait(device: str) -> None:
+def wait(device: str) -> None:
+    """Wait until a CUDA device has done its work; others have when a call returns."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)

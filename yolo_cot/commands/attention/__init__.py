@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,90 +13,81 @@ from ultralytics import YOLO
 from ultralytics.utils import LOGGER, RUNS_DIR
 from ultralytics.utils.files import increment_path
 
+from ..arguments import argument, at_least, others
+from ..output import track
+from .recorder import Recorder
+from .report import Report
 from .sources import find, pictures
-from .watch import Watch
-from .write import Report
 
 PREDICT = ("imgsz", "conf", "iou", "classes", "device", "rect")
-KEYS = ("model", "source", "points", "max_det", "vid_stride", "project", "name", "exist_ok", *PREDICT)
 
 
-def main(overrides: dict[str, object]) -> None:
-    """Write the pages and say where.
-
-    Args:
-        overrides: `model`, a checkpoint; `source`, an image, a video or a folder; `points`, x,y;x,y in pixels of the
-            image (the surest detections by default); `max_det` (4), how many of those; `vid_stride` (30), which frames
-            of a video; `project` (runs/attention), `name` (the source's) and `exist_ok`, as Ultralytics has them; and
-            its `imgsz`, `conf`, `iou`, `classes`, `device` and `rect`.
+def read_points(text: str) -> list[tuple[float, float]]:
+    """Points from `x,y;x,y`, brackets around and between them or not.
 
     Raises:
-        ValueError: an argument that does not exist or does not fit, a model without our blocks, or nothing to show.
+        ValueError: something else than pairs of numbers.
+    """
+    numbers = re.sub(r"[\[\]()]", " ", re.sub(r"[\])]\s*,", ";", text))
+    try:
+        return [(float(x), float(y)) for x, y in (pair.split(",") for pair in numbers.split(";") if pair.strip())]
+    except ValueError:
+        raise ValueError(f'yolo-cot attention needs points="x,y;x,y", in pixels of the image; got {text}.') from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """yolo-cot attention model=best.pt source=image.jpg"""
+
+    model: str = argument("a checkpoint")
+    source: str = argument("an image, a video or a folder of them")
+    points: list[tuple[float, float]] = argument(
+        "points to show, x,y;x,y in pixels of the image; the surest detections by default", (), read=read_points
+    )
+    max_det: int = argument("how many detections", 4, rule=at_least(1))
+    vid_stride: int = argument("which frames of a video: every so many", 30, rule=at_least(1))
+    project: Path | None = argument("the folder of runs; runs/attention by default", None)
+    name: str | None = argument("the run's name; the source's by default", None)
+    exist_ok: bool = argument("write into a folder that exists instead of a new one", False)
+    settings: dict[str, Any] = others(f"Ultralytics' {', '.join(PREDICT)} of `predict`", known=PREDICT)
+
+
+def main(arguments: Arguments) -> None:
+    """Write the pages and say where.
+
+    Raises:
+        ValueError: a model without our blocks, or nothing to show.
         FileNotFoundError: no such model or source, or a folder without images and videos.
     """
-    unknown = sorted(set(overrides) - set(KEYS))
-    missing = [key for key in ("model", "source") if not overrides.get(key)]
-    if unknown or missing:
-        got = f"got {', '.join(unknown)}" if unknown else f"{missing[0]}= is missing"
-        raise ValueError(
-            f"yolo-cot attention takes {'=, '.join(KEYS)}=; {got}. "
-            f"Example: yolo-cot attention model=best.pt source=image.jpg."
-        )
-    model, source = str(overrides["model"]), str(overrides["source"])
-    every, most = _count(overrides, "vid_stride", 30), _count(overrides, "max_det", 4)
-    points = read_points(overrides.get("points"))
+    model, source = arguments.model, arguments.source
     files = find(source)
-    settings: dict[str, Any] = {key: overrides[key] for key in PREDICT if key in overrides}
-    with Watch(YOLO(model)) as watch:
-        project = Path(str(overrides.get("project") or RUNS_DIR / "attention"))
-        name = str(overrides.get("name") or Path(source).resolve().stem)
-        folder = increment_path(project / name, exist_ok=bool(overrides.get("exist_ok")))
+    with Recorder(YOLO(model)) as recorder:
+        name = arguments.name or Path(source).resolve().stem
+        folder = increment_path((arguments.project or RUNS_DIR / "attention") / name, exist_ok=arguments.exist_ok)
         # Every run's best is called best.pt; what tells it apart is the run's folder.
         parts = Path(model).parts[-3 if Path(model).parent.name == "weights" else -1 :]
         report = Report(folder, "/".join(parts))
+        settings = {**arguments.settings, "max_det": arguments.max_det}
         try:
-            for title, picture in _readable(files, every, report):
+            for title, picture in _readable(files, arguments.vid_stride, report):
                 try:
-                    report.add(title, watch.blocks, watch.see(picture, max_det=most, **settings), points)
+                    report.add(title, recorder.blocks, recorder.see(picture, **settings), arguments.points)
                 except ValueError as error:
                     report.skip(f"{title}: {error}")
         finally:  # also what an interrupted run has shown
             report.close()
     if not report.shown:
         raise ValueError(f"yolo-cot attention could show nothing of {source}. {report.skipped[0]}")
-    pages = f"{len(report.shown)} picture{'s' * (len(report.shown) > 1)}, {len(watch.blocks)} blocks"
+    pages = f"{len(report.shown)} picture{'s' * (len(report.shown) > 1)}, {len(recorder.blocks)} blocks"
     LOGGER.info(f"{pages}: {report.folder / 'index.html'}")
 
 
 def _readable(files: list[Path], every: int, report: Report) -> Iterator[tuple[str, np.ndarray]]:
     """The pictures of all files; a file that has none is reported."""
-    for file in files:
+    for file in track(files, "looking"):
         empty = True
         for title, picture in pictures(file, every):
             empty = False
             yield title, picture
         if empty:
             report.skip(f"{file.name}: no picture can be read from it.")
-
-
-def _count(overrides: dict[str, object], key: str, default: int) -> int:
-    value = overrides.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"yolo-cot attention needs {key} as a whole number of at least 1; got {value}.")
-    return value
-
-
-def read_points(value: object) -> list[tuple[float, float]]:
-    """Points from `x,y;x,y`, or from the numbers that the command line has made of it; none from None.
-
-    Raises:
-        ValueError: something else than pairs of numbers.
-    """
-    if value is None:
-        return []
-    # A single x,y arrives as a tuple, [[x,y],[x,y]] as a list; written out, both are like the text.
-    numbers = re.sub(r"[\[\]()]", " ", re.sub(r"\)\s*,|\]\s*,", ";", str(value)))
-    try:
-        return [(float(x), float(y)) for x, y in (pair.split(",") for pair in numbers.split(";") if pair.strip())]
-    except ValueError:
-        raise ValueError(f'yolo-cot attention needs points="x,y;x,y", in pixels of the image; got {value}.') from None

@@ -1,154 +1,125 @@
-"""The pictures of one block: its windows, maps, kernel and shares, each with a caption."""
+"""The pictures of one block: the windows of each point, maps, a kernel and shares, each with a caption."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from .looks import Look, Map
+from .reading import Map, Reading, head_name
+from .recorder import Recording
 from .view import AMOUNT, PREFERENCE, View, colours
-from .watch import Seen
 
 WIDTH = 288
 MOST_HEADS = 8
-INK = (40, 40, 40)
 
-Rectangle = tuple[float, float, float, float]
+Point = tuple[float, float]
 
 
 class Panel(NamedTuple):
-    """A picture with its caption.
-
-    Attributes:
-        section: the heading that it stands under.
-        title, detail: the two lines of its caption.
-        pixels: (height, WIDTH, 3), BGR.
-        row: panels of a section with another number begin a new row.
-    """
+    """A picture, at most WIDTH x 1.5 WIDTH, BGR, the heading that it stands under, and the two lines of its caption."""
 
     section: str
     title: str
     detail: str
     pixels: np.ndarray
-    row: int = 0
 
 
-def panels(seen: Seen, look: Look, points: list[tuple[float, float]]) -> list[Panel]:
+def overview(recording: Recording, points: Sequence[Point] = (), width: int = WIDTH) -> View:
+    """The whole picture, with the points and their numbers."""
+    w, h = recording.placement.image
+    height = int(min(max(width * h / w, width * 0.5), width * 1.5))
+    view = View(recording.picture, recording.placement, (0.0, 0.0, float(w), float(h)), width, height)
+    for n, point in enumerate(points, 1):
+        view.mark(*point, str(n))
+    return view
+
+
+def panels(recording: Recording, reading: Reading, points: Sequence[Point]) -> list[Panel]:
     """The panels of one block.
 
     Args:
-        seen: the picture, and where the model's input lies in it.
-        look: what the block looked at.
+        recording: the picture, and where the model's input lies in it.
+        reading: what the block looks at.
         points: points of the picture whose windows are shown.
     """
-    width, height = seen.place.image
-    tall = int(min(max(WIDTH * height / width, WIDTH * 0.5), WIDTH * 1.5))
-
-    def view(rectangle: Rectangle = (0.0, 0.0, float(width), float(height))) -> View:
-        return View(seen.picture, seen.place, rectangle, WIDTH, tall)
-
-    plain, found = view(), []
-    if look.windows is not None:
-        for n, (x, y) in enumerate(points, 1):
-            plain.mark(x, y, str(n))
-        found += list(_windows(seen, look, points, view))
-    entropies = [m for m in look.maps if m.title.startswith("entropy")]
-    found += [_map("Branches", m, view()) for m in look.maps if m not in entropies]
-    if look.kernel is not None:
-        taps = look.kernel.numpy()
+    found = list(_windows(recording, reading, points))
+    found += [_map("Branches", m, recording) for m in reading.branches]
+    if reading.kernel is not None:
+        taps = reading.kernel.numpy()
+        pixels = cv2.resize(colours(taps / taps.max()), (WIDTH, WIDTH), interpolation=cv2.INTER_NEAREST)
         detail = f"mean |weight| of a tap, sum 1: {taps.min():.3g} to {taps.max():.3g}"
-        found.append(Panel("Branches", "static context: learned kernel", detail, kernel(taps, tall)))
-    if look.shares is not None:
-        detail = f"channels from 0 to 1; mean {look.shares.mean().item():.2f}"
-        found.append(Panel("Branches", "fusion: share of the dynamic", detail, bars(look.shares.numpy(), tall)))
-    found += [_map("Entropy", m, view()) for m in entropies[:MOST_HEADS]]
-    return [Panel("The picture", "the picture", f"{width} x {height} pixels", plain.pixels), *found]
+        found.append(Panel("Branches", "learned kernel of the static context", detail, pixels))
+    if reading.shares is not None:
+        detail = f"channels from 0 to 1; mean {reading.shares.mean().item():.2f}"
+        title = "share of the dynamic context in the fusion"
+        found.append(Panel("Branches", title, detail, histogram(reading.shares.numpy())))
+    # All heads have the same scale, which the first one tells.
+    entropies = enumerate(reading.entropies[:MOST_HEADS])
+    return found + [_map("Entropy of the windows", m, recording, scale=head == 0) for head, m in entropies]
 
 
-def _map(section: str, shown: Map, view: View) -> Panel:
-    view.lay(((shown.values - shown.low) / max(shown.high - shown.low, 1e-12)).numpy())
-    ends = f"{shown.values.min().item():.4g} to {shown.values.max().item():.4g}"
-    detail = f"{ends}; mean {shown.values.mean().item():.4g}; colours from {shown.low:.4g} to {shown.high:.4g}"
+def _map(section: str, shown: Map, recording: Recording, scale: bool = True) -> Panel:
+    view, values = overview(recording), shown.values
+    scaled = ((values - shown.low) / max(shown.high - shown.low, 1e-12)).numpy()
+    view.lay(scaled)
+    detail = f"{values.min().item():.4g} to {values.max().item():.4g}; mean {values.mean().item():.4g}"
+    detail += f"; colours from {shown.low:.4g} to {shown.high:.4g}" if scale else ""
     return Panel(section, shown.title, detail, view.pixels)
 
 
-def _windows(seen: Seen, look: Look, points: list[tuple[float, float]], view: Callable[..., View]) -> Iterator[Panel]:
-    """All windows on the whole picture, for each head; then each from near by, and what it prefers."""
-    assert look.windows is not None
-    assert look.even is not None
-    side, step = look.side, look.step
-    heads = min(look.windows.shape[0], MOST_HEADS)
-    names = [f"head {head + 1}" if look.windows.shape[0] > 1 else "window" for head in range(heads)]
-    size = look.size
-    cells, weights, preferences = [], [], []
-    for x, y in points:
-        row, column = (n // step for n in seen.place.cell(x, y, size))
+def _windows(recording: Recording, reading: Reading, points: Sequence[Point]) -> Iterator[Panel]:
+    """For each point what lies around it, the window of each head, and what each prefers; from near by."""
+    if reading.windows is None or reading.even is None:
+        return
+    side, step, size = reading.side, reading.step, reading.size
+    heads = min(reading.windows.shape[0], MOST_HEADS)
+    cells, windows, preferences = [], [], []
+    for point in points:
+        row, column = (n // step for n in recording.placement.cell(*point, size))
         cells.append((row * step, column * step))
-        weights.append(look.windows[:heads, :, row, column].reshape(heads, side, side).numpy())
-        even = look.even[:, :, row, column].reshape(1, side, side).numpy()
+        windows.append(reading.windows[:heads, :, row, column].reshape(heads, side, side).numpy())
+        even = reading.even[:, :, row, column].reshape(1, side, side).numpy()
         # Where windows overlap too little to bring anything from a cell, there is no preference either.
-        preferences.append(np.where(even > 0, weights[-1] / np.maximum(even, 1e-12), 1.0))
-    top = max(w.max() for w in weights)
-    for head, name in enumerate(names):
-        panel = view()
-        corners = [panel.lay_window(w[head] / top, *cell, size) for cell, w in zip(cells, weights)]
-        for n, corner in enumerate(corners, 1):
-            panel.name(str(n), (corner[0] - 13, corner[1] - 15))  # outside, so that no cell is hidden
-        yield Panel("Windows", f"{name}: all points", f"0 to {top:.3g}", panel.pixels)
-
+        preferences.append(np.where(even > 0, windows[-1] / np.maximum(even, 1e-12), 1.0))
+    top = max(window.max() for window in windows)
     far = max(np.abs(np.log(np.maximum(p, 1e-3))).max() for p in preferences) or 1.0
 
-    def near(section: str, n: int, head: int, values: np.ndarray, scale: str, detail: str) -> Panel:
-        row, column = cells[n]
-        ends = (0.5 - side, 0.5 + side)  # half a window more than the window, on every side
-        x0, x1 = (seen.place.edge(column + end, size[1], 0) for end in ends)
-        y0, y1 = (seen.place.edge(row + end, size[0], 1) for end in ends)
-        panel = view((x0, y0, x1, y1))
-        panel.lay_window(values, row, column, size, scale)
-        panel.mark(*points[n])
-        title = f"point {n + 1}, {names[head]}{': preference' if scale == PREFERENCE else ''}"
-        return Panel(section, title, detail, panel.pixels, n if heads > 1 else 0)
+    def near(row: int, column: int, values: np.ndarray | None = None, scale: str = AMOUNT) -> np.ndarray:
+        """The window around a cell and half a cell more, the values laid over it, the cell framed."""
+        reach, place = side / 2 + 0.5, recording.placement
+        (x0, x1), (y0, y1) = (
+            [place.edge(at + 0.5 + end, size[1 - axis], axis) for end in (-reach, reach)]
+            for axis, at in enumerate((column, row))
+        )
+        view = View(recording.picture, place, (x0, y0, x1, y1), WIDTH, WIDTH)
+        if values is not None:
+            view.lay(values, row - side // 2, column - side // 2, size, scale)
+        view.frame(row, column, size)
+        return view.pixels
 
-    for n, w in enumerate(weights):
-        for head in range(heads):
-            detail = f"0 to {top:.3g}; largest {w[head].max():.3g}"
-            yield near("Windows at each point", n, head, w[head] / top, AMOUNT, detail)
-    for n, p in enumerate(preferences):
-        for head in range(heads):
-            ratio = 0.5 + 0.5 * np.log(np.maximum(p[head], 1e-3)) / far
-            detail = f"{p[head].min():.3g} to {p[head].max():.3g}; blue {np.exp(-far):.3g}, red {np.exp(far):.3g}"
-            yield near("Preferences at each point", n, head, ratio, PREFERENCE, detail)
-
-
-def kernel(taps: np.ndarray, height: int) -> np.ndarray:
-    """A k x k kernel as squares with their numbers."""
-    pixels = np.full((height, WIDTH, 3), 255, np.uint8)
-    k = taps.shape[0]
-    cell = max((min(height, WIDTH) - 16) // k, 1)
-    left, top = (WIDTH - cell * k) // 2, (height - cell * k) // 2
-    shades = np.kron(colours(taps / taps.max()), np.ones((cell, cell, 1), np.uint8))
-    pixels[top : top + cell * k, left : left + cell * k] = shades
-    for (i, j), tap in np.ndenumerate(taps):
-        ink = (0, 0, 0) if tap > 0.6 * taps.max() else (255, 255, 255)
-        if cell >= 40:
-            at = (left + j * cell + 6, top + i * cell + cell // 2 + 5)
-            cv2.putText(pixels, f"{tap:.3f}", at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, ink, 1, cv2.LINE_AA)
-    return pixels
+    for n, (cell, window, preference) in enumerate(zip(cells, windows, preferences), 1):
+        section = f"Point {n}"
+        scale = f"Colours: windows 0 to {top:.3g}, preferences {np.exp(-far):.3g} to {np.exp(far):.3g}"
+        yield Panel(section, "the picture around it, its cell framed", scale, near(*cell))
+        for head, w in enumerate(window):
+            title = head_name(head, len(reading.windows))
+            yield Panel(section, title, f"largest {w.max():.3g}", near(*cell, w / top))
+        for head, p in enumerate(preference):
+            detail = f"{p.min():.3g} to {p.max():.3g}"
+            values = 0.5 + 0.5 * np.log(np.maximum(p, 1e-3)) / far
+            title = f"{head_name(head, len(reading.windows))}: preference"
+            yield Panel(section, title, detail, near(*cell, values, PREFERENCE))
 
 
-def bars(shares: np.ndarray, height: int) -> np.ndarray:
+def histogram(shares: np.ndarray) -> np.ndarray:
     """How many channels have which share: 20 bars from 0 to 1."""
-    pixels = np.full((height, WIDTH, 3), 255, np.uint8)
-    counts, _ = np.histogram(shares, 20, (0, 1))
-    wide = (WIDTH - 20) // 20
-    for n, count in enumerate(counts):
-        left, tall = 10 + n * wide, int((height - 50) * count / max(counts.max(), 1))
-        if count:
-            cv2.rectangle(pixels, (left, height - 26 - tall), (left + wide - 2, height - 26), (150, 90, 60), -1)
-    cv2.line(pixels, (10, height - 25), (10 + 20 * wide, height - 25), INK, 1)
-    for text, x in (("0", 8), ("0.5", 10 * wide - 2), ("1", 20 * wide + 2)):
-        cv2.putText(pixels, text, (x, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
-    return pixels
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    canvas = FigureCanvasAgg(Figure(figsize=(WIDTH / 100, WIDTH / 100), dpi=100, layout="constrained"))
+    canvas.figure.add_subplot(xlim=(0, 1), xlabel="share", ylabel="channels").hist(shares, 20, (0, 1))
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., 2::-1].copy()

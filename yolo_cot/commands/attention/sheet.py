@@ -1,66 +1,67 @@
-"""The contact sheet of a block: its panels in rows, captions below them."""
+"""The contact sheet of a block: its panels in rows, each section from the left, captions below them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from .panels import INK, WIDTH, Panel
+from ..montage import montage
+from .panels import WIDTH, Panel
 
-CAPTION = 46  # height of the two lines
-GAP = 8
-FEWEST, MOST = 4, 8  # panels in a full row; as many as there are heads, within these
+CAPTION, GAP = 46, 8  # height of the two lines of a caption; between panels
+FEWEST, MOST = 4, 9  # panels in a row; as many as a section has, within these
 
 
 class Placed(NamedTuple):
-    """A panel on the sheet: its words, how many stand in its row, and where its picture is."""
+    """Where a panel's picture is on the sheet."""
 
-    section: str
-    title: str
-    detail: str
-    abreast: int
+    panel: Panel
     left: int
     top: int
     width: int
     height: int
 
 
-def sheet(panels: list[Panel]) -> tuple[np.ndarray, list[Placed]]:
-    """Set panels into rows; short rows that follow one another are joined.
+class Section(NamedTuple):
+    """A heading and the panels below it."""
 
-    Returns:
-        The sheet, BGR, and where each panel's picture stands in it.
-    """
-    rows = [list(row) for _, row in groupby(panels, key=lambda panel: (panel.section, panel.row))]
-    columns = min(max(FEWEST, *map(len, rows)), MOST)
-    joined: list[list[tuple[Panel, int]]] = []
-    for row in rows:
-        for start in range(0, len(row), columns):
-            part = [(panel, len(row)) for panel in row[start : start + columns]]
-            if joined and len(joined[-1]) + len(part) <= columns:
-                joined[-1] += part
-            else:
-                joined.append(part)
-    tall = panels[0].pixels.shape[0]
-    step = WIDTH + GAP, tall + CAPTION + GAP
-    size = len(joined) * step[1] + GAP, max(map(len, joined)) * step[0] + GAP
-    canvas = np.full((*size, 3), 255, np.uint8)
-    placed = []
-    for i, parts in enumerate(joined):
-        for j, (panel, abreast) in enumerate(parts):
-            left, top = GAP + j * step[0], GAP + i * step[1]
-            canvas[top : top + tall, left : left + WIDTH] = panel.pixels
-            _caption(canvas, panel.title, (left + 2, top + tall + 18))
-            _caption(canvas, panel.detail, (left + 2, top + tall + 38))
-            placed.append(Placed(panel.section, panel.title, panel.detail, abreast, left, top, WIDTH, tall))
-    return canvas, placed
+    title: str
+    panels: list[Placed]
+
+    @property
+    def abreast(self) -> int:
+        """How many panels stand side by side on a page: many in two rows, those of a point windows over preferences."""
+        return len(self.panels) if len(self.panels) <= 4 else (len(self.panels) + 1) // 2
 
 
-def _caption(canvas: np.ndarray, text: str, at: tuple[int, int]) -> None:
+def sheet(panels: Sequence[Panel]) -> tuple[np.ndarray, list[Section]]:
+    """Draw the sheet, BGR, and tell where each panel's picture stands on it."""
+    groups = [(title, list(group)) for title, group in groupby(panels, key=lambda panel: panel.section)]
+    columns = min(max(FEWEST, *(len(group) for _, group in groups)), MOST)
+    wide, tall = WIDTH + GAP, max(panel.pixels.shape[0] for panel in panels) + CAPTION
+    cells: list[np.ndarray] = []
+    sections = []
+    for title, group in groups:
+        placed = []
+        for panel in group:
+            height, width = panel.pixels.shape[:2]
+            placed.append(Placed(panel, len(cells) % columns * wide, len(cells) // columns * tall, width, height))
+            cell = np.full((tall, wide, 3), 255, np.uint8)
+            cell[:height, :width] = panel.pixels
+            _caption(cell, f"{title}: {panel.title}", height + 18)
+            _caption(cell, panel.detail, height + 38)
+            cells.append(cell)
+        cells += [np.full((tall, wide, 3), 255, np.uint8)] * (-len(cells) % columns)
+        sections.append(Section(title, placed))
+    return montage(cells, columns), sections
+
+
+def _caption(cell: np.ndarray, text: str, bottom: int) -> None:
     """Write a line no wider than a panel, smaller if it is long."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.5
     wide = cv2.getTextSize(text, font, size, 1)[0][0]
-    cv2.putText(canvas, text, at, font, size * min(1, (WIDTH - 4) / max(wide, 1)), INK, 1, cv2.LINE_AA)
+    cv2.putText(cell, text, (2, bottom), font, size * min(1, (WIDTH - 4) / max(wide, 1)), (40, 40, 40), 1, cv2.LINE_AA)

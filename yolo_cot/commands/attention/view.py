@@ -7,7 +7,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from .place import Placement
+from .placement import Placement
 
 OUTSIDE = 235  # grey of what lies beyond the image
 OPACITY = 0.6
@@ -76,56 +76,52 @@ class View:
         """The view's pixel that shows a point of the image."""
         return int((x - self.left) * self.scale), int((y - self.top) * self.scale)
 
-    def lay(self, values: np.ndarray) -> None:
-        """Lay a whole map, (rows, columns) of values from 0 to 1, over what it covers of the image."""
-        columns = self._inside(self.place.cells(self._axes[0], values.shape[1], 0), 0)
-        rows = self._inside(self.place.cells(self._axes[1], values.shape[0], 1), 1)
-        self._blend(values[np.ix_(rows, columns)], (rows >= 0)[:, None] & (columns >= 0))
+    def lay(
+        self,
+        values: np.ndarray,
+        row: int = 0,
+        column: int = 0,
+        size: tuple[int, int] | None = None,
+        scale: str = AMOUNT,
+    ) -> None:
+        """Lay values from 0 to 1 over the cells that they belong to.
 
-    def lay_window(
-        self, values: np.ndarray, row: int, column: int, size: tuple[int, int], scale: str = AMOUNT
-    ) -> tuple[int, int]:
-        """Lay a window of values from 0 to 1 around a cell of a map of `size`, and frame it.
-
-        Cells of the window beyond the map are drawn beyond the image's edge where the view reaches that far.
-
-        Returns:
-            The view's pixel at the window's upper left corner.
+        Args:
+            values: a whole map, which covers the image and nothing else; or, with a `size`, a window of such a map,
+                whose cells beyond the map are drawn beyond the image's edge where the view reaches that far.
+            row, column: the cell of the map that the first value belongs to.
+            size: rows and columns of the map.
+            scale: AMOUNT or PREFERENCE.
         """
-        side, (rows, columns) = values.shape[0], size
-        edges = []
-        for axis, middle, count in ((0, column, columns), (1, row, rows)):
-            first = middle - side // 2
-            edges.append([self.place.edge(first + n, count, axis) for n in range(side + 1)])
-        xs, ys = (np.searchsorted(edge, at, side="right") - 1 for edge, at in zip(edges, self._axes))
-        xs, ys = (np.where((index >= 0) & (index < side), index, -1) for index in (xs, ys))
-        self._blend(values[np.ix_(ys, xs)], (ys >= 0)[:, None] & (xs >= 0), scale)
-        first, last = (self.at(edges[0][end], edges[1][end]) for end in (0, -1))
-        cv2.rectangle(self.pixels, first, last, FRAME, 1)
-        return first
-
-    def _inside(self, cells: np.ndarray, axis: int) -> np.ndarray:
-        """Cells, but -1 beyond the image: the padding of the model's input is no part of it."""
-        at = self._axes[axis]
-        return np.where((at >= 0) & (at < self.place.image[axis]), cells, -1)
-
-    def _blend(self, values: np.ndarray, where: np.ndarray, scale: str = AMOUNT) -> None:
-        mixed = cv2.addWeighted(self.pixels, 1 - OPACITY, colours(values, scale), OPACITY, 0)
+        picked, shown = [], []
+        for axis, first in ((1, row), (0, column)):
+            index = self.place.cells(self._axes[axis], (size or values.shape)[1 - axis], axis) - first
+            count = values.shape[1 - axis]
+            inside = (index >= 0) & (index < count)
+            if size is None:
+                inside &= (self._axes[axis] >= 0) & (self._axes[axis] < self.place.image[axis])
+            picked.append(np.clip(index, 0, count - 1))
+            shown.append(inside)
+        mixed = cv2.addWeighted(self.pixels, 1 - OPACITY, colours(values[np.ix_(*picked)], scale), OPACITY, 0)
+        where = np.logical_and.outer(*shown)
         self.pixels[where] = mixed[where]
 
-    def mark(self, x: float, y: float, label: str = "") -> None:
-        """Mark a point of the image with a ring, and name it."""
+    def frame(self, row: int, column: int, size: tuple[int, int]) -> None:
+        """Draw a frame around a cell of a map of `size`."""
+        first, last = (
+            self.at(self.place.edge(column + end, size[1], 0), self.place.edge(row + end, size[0], 1)) for end in (0, 1)
+        )
+        for colour, width in (((0, 0, 0), 3), (FRAME, 1)):
+            cv2.rectangle(self.pixels, first, last, colour, width)
+
+    def mark(self, x: float, y: float, label: str) -> None:
+        """Mark a point of the image with a ring, and its label beside it, white on black, kept inside the view."""
         centre = self.at(x, y)
         for colour, width in (((0, 0, 0), 3), (FRAME, 1)):
             cv2.circle(self.pixels, centre, 4, colour, width, cv2.LINE_AA)
-        if label:
-            self.name(label, (centre[0] + 7, centre[1] - 18))
-
-    def name(self, text: str, corner: tuple[int, int]) -> None:
-        """Write a label, white on black, with its upper left corner at a pixel, kept inside the view."""
-        wide, tall = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0]
-        left = min(max(corner[0], 0), self.width - wide - 5)
-        top = min(max(corner[1], 0), self.height - tall - 6)
+        wide, tall = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0]
+        left = min(max(centre[0] + 7, 0), self.width - wide - 5)
+        top = min(max(centre[1] - 18, 0), self.height - tall - 6)
         cv2.rectangle(self.pixels, (left, top), (left + wide + 4, top + tall + 5), (0, 0, 0), -1)
         at = (left + 2, top + tall + 2)
-        cv2.putText(self.pixels, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, FRAME, 1, cv2.LINE_AA)
+        cv2.putText(self.pixels, label, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, FRAME, 1, cv2.LINE_AA)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +16,8 @@ from ...nn import CoTAttention, CoTBlock, CoXtBlock, OutlookAttention
 from ...nn.gate import GatedBlock
 from ...reference.published import PublishedCoTAttention, PublishedCoTBlock, PublishedOutlookAttention
 from ..timing import interleaved, peak_memory, relative_difference
+from .limits import Machine, cost
+from .onnx import TOLERANCE, ParityError, onnx_runner
 
 # Channels and side of the maps at P3, P4 and P5 of the neck, for 640 x 640 images.
 LEVELS = {
@@ -30,11 +30,6 @@ PUBLISHED: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
     "CoXtBlock": (CoXtBlock, PublishedCoTBlock),
     "OutlookAttention": (OutlookAttention, PublishedOutlookAttention),
 }
-TOLERANCE = 1e-3  # of float32 values and gradients against the published form, relative to the largest
-
-
-class ParityError(RuntimeError):
-    """Two forms that must agree do not; no time is reported."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +67,6 @@ class Row:
     def memory_ratio(self) -> float:
         """Our peak memory as a share of the published form's."""
         return self.memory / self.memory_published
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Measured rates that a limit is computed from: multiply-adds and bytes per second."""
-
-    device: str
-    macs: float
-    bytes: float
-
-    def limit(self, macs: float, traffic: float) -> float:
-        """Seconds that the arithmetic or the traffic needs at least, whichever is longer."""
-        return max(macs / self.macs, traffic / self.bytes)
 
 
 def measure_forward(name: str, scale: str, level: str, batch: int, machine: Machine, rounds: int) -> Row:
@@ -179,75 +161,15 @@ def _check(name: str, x: Tensor, pairs: dict[str, tuple[Tensor, Tensor]]) -> Non
             raise ParityError(f"{name} at {tuple(x.shape)}: {what} differs from the published form by {gap:.1e}.")
 
 
-def cost(module: nn.Module, x: Tensor) -> tuple[float, float]:
-    """Multiply-adds of one forward pass, and the bytes that must move: input, output and weights, once each."""
-    total = 0
-    hooks = []
-
-    def count(part, inputs, output):
-        nonlocal total
-        if hasattr(part, "macs"):
-            total += part.macs(inputs, output)
-        else:
-            total += part.weight[0].numel() * output.numel()
-
-    tellers = [part for part in module.modules() if hasattr(part, "macs")]
-    told = {inner for part in tellers for inner in part.modules() if inner is not part}
-    for part in module.modules():
-        if part not in told and (part in tellers or isinstance(part, nn.Conv2d)):
-            hooks.append(part.register_forward_hook(count))
-    with torch.inference_mode():
-        y = module(x)
-    for hook in hooks:
-        hook.remove()
-    weights = sum(p.numel() for p in module.parameters())
-    return total, x.element_size() * (x.numel() + y.numel() + weights)
-
-
 def measure_onnx(name: str, scale: str, level: str, machine: Machine, rounds: int) -> Row:
-    """The same comparison in onnxruntime, one image, static shapes, opset 18, all graphs simplified by onnxslim.
+    """The same comparison in onnxruntime, on one image.
 
     Raises:
         ParityError: a session's output differs from PyTorch's.
         ImportError: onnx, onnxruntime or onnxslim is not installed.
     """
-    channels, side = LEVELS[scale][level]
-    torch.manual_seed(0)
-    cls, published_cls = PUBLISHED[name]
-    block, x = cls(channels).eval(), torch.randn(1, channels, side, side)
-    conv = fused(Conv(channels, channels, 3))
-    modules = {"ours": fused(block), "published": published_cls(block).eval(), "conv": conv}
-    runs = {}
-    for key, module in modules.items():
-        run = onnx_runner(module, x)
-        with torch.inference_mode():
-            gap = relative_difference(torch.from_numpy(run()[0]), module(x))
-        if not gap < TOLERANCE:
-            raise ParityError(f"{name} ({key}) at {tuple(x.shape)}: onnxruntime differs from PyTorch by {gap:.1e}.")
-        runs[key] = run
-    macs, traffic = cost(modules["ours"], x)
-    return Row(name, scale, level, 1, "onnxruntime", **interleaved(runs, rounds), limit=machine.limit(macs, traffic))
-
-
-def onnx_runner(module: nn.Module, x: Tensor) -> Callable[[], list]:
-    """Export a module, simplify it as Ultralytics does, and return the function that runs it in onnxruntime on `x`."""
-    try:
-        import onnx
-        import onnxruntime
-        import onnxslim
-    except ImportError as error:
-        raise ImportError("The onnxruntime comparison needs: pip install 'yolo-cot[export]'.") from error
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's notes on tracing and deprecation
-        # The stubs of some releases of torch do not name file objects, which all releases take.
-        export: Callable[..., object] = torch.onnx.export
-        export(module, (x,), buffer, opset_version=18, dynamo=False, input_names=["x"])
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    # Threads wait for work actively, onnxruntime's default, but only while their own session runs.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    graph = onnxslim.slim(onnx.load_from_string(buffer.getvalue())).SerializeToString()
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    feed = {"x": x.numpy()}
-    return lambda: session.run(None, feed)
+    block, published, conv, x = _forms(name, scale, level, 1, "cpu")
+    modules = {"ours": fused(block), "published": published.eval(), "conv": fused(conv)}
+    runs = {key: onnx_runner(f"{name} ({key})", module, x) for key, module in modules.items()}
+    limit = machine.limit(*cost(modules["ours"], x))
+    return Row(name, scale, level, 1, "onnxruntime", **interleaved(runs, rounds), limit=limit)

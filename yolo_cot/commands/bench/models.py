@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
-from ultralytics.nn.tasks import DetectionModel
+import yaml
+from torch import nn
 
-from ..timing import interleaved, relative_difference
-from .blocks import ParityError, onnx_runner
+from ...plugin.build import build
+from ...yaml_edit.files import find_model
+from ..timing import interleaved
+from .onnx import onnx_runner
 
 
 @dataclass(frozen=True)
@@ -23,34 +27,31 @@ class ModelRow:
     ratio: float
 
 
-def measure_models(models: list[str], imgsz: int, rounds: int, runtimes: tuple[str, ...]) -> list[ModelRow]:
+def measure_models(names: Sequence[str], imgsz: int, rounds: int, runtimes: Sequence[str]) -> list[ModelRow]:
     """Time fused models on one image, interleaved; the first is what the others are compared with.
 
     Raises:
         ParityError: onnxruntime's output differs from PyTorch's.
+        FileNotFoundError: no such YAML.
     """
     x = torch.rand(1, 3, imgsz, imgsz)
-    built = {}
-    for name in models:
-        torch.manual_seed(0)
-        model = DetectionModel(name, verbose=False).eval()
-        head = model.model[-1]
-        head.export, head.format = True, "onnx"  # one output tensor, as Ultralytics exports it
-        built[name] = model.fuse(verbose=False)
+    models = {name: deployed(name) for name in names}
     rows = []
     for runtime in runtimes:
-        functions: dict[str, Callable[[], object]] = {}
-        for name, model in built.items():
-            if runtime == "onnxruntime":
-                run = onnx_runner(model, x)
-                with torch.no_grad():
-                    gap = relative_difference(torch.from_numpy(run()[0]), model(x))
-                if not gap < 1e-3:
-                    raise ParityError(f"{name}: onnxruntime differs from PyTorch by {gap:.1e}.")
-                functions[name] = run
-            else:
-                functions[name] = partial(model, x)
+        runs: dict[str, Callable[[], object]] = {name: partial(model, x) for name, model in models.items()}
+        if runtime == "onnxruntime":
+            runs = {name: onnx_runner(name, model, x) for name, model in models.items()}
         with torch.no_grad():
-            times = interleaved(functions, rounds)
-        rows += [ModelRow(name, runtime, times[name], times[name] / times[models[0]]) for name in models]
+            times = interleaved(runs, rounds, progress=True)
+        rows += [ModelRow(name, runtime, times[name], times[name] / times[names[0]]) for name in names]
     return rows
+
+
+def deployed(name: str) -> nn.Module:
+    """The fused model of a YAML, its head giving one output tensor as Ultralytics exports it."""
+    torch.manual_seed(0)
+    path, scale = find_model(name)
+    model = build(yaml.safe_load(path.read_text(encoding="utf-8")), scale, str(path)).eval()
+    head: Any = model.model[-1]  # type: ignore[index]
+    head.export, head.format = True, "onnx"
+    return model.fuse(verbose=False)  # type: ignore[operator]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ...yaml_edit.graph import Row
-from .row_sizes import RowSize
+from ..row_sizes import RowSize
 
 HEIGHT, WIDTH, COLUMN, LANE = 0.62, 1.8, 2.5, 0.1  # in rows; a lane is the distance of two lines in one gap
 COLOURS = {"backbone": "#dce6f2", "head": "#e6efdd"}

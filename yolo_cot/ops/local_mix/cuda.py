@@ -22,13 +22,17 @@ def fits(v: Tensor) -> bool:
     return v.is_cuda and type(v) in (Tensor, torch.nn.Parameter) and available()
 
 
-@torch.compiler.assume_constant_result
 def available() -> bool:
     """Whether the kernels can run: Triton is there, and a CUDA device of compute capability 7 or Triton's interpreter.
 
     The interpreter, `TRITON_INTERPRET=1` in the environment before Triton is first imported, runs them on CPU tensors.
     """
     return _available()
+
+
+# As `torch.compiler.assume_constant_result` marks it, which would import the compiler: half of the time that importing
+# the package takes.
+available._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 @cache

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from ultralytics import YOLO
 from ultralytics.data.augment import LetterBox
+
+from ..montage import montage
 
 CELL = 384  # side of a picture on the sheet
 COLUMNS = 4
@@ -45,9 +46,6 @@ def draw_detections(
             raise FileNotFoundError(f"A picture is needed; {image} cannot be read as one.")
         square = LetterBox((CELL, CELL))(image=picture)
         cells.append(model.predict(square, verbose=False, **predict)[0].plot(line_width=2))
-    columns = min(COLUMNS, len(cells))
-    cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
-    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
-    _, data = cv2.imencode(Path(sheet).suffix, np.vstack(rows))
+    _, data = cv2.imencode(Path(sheet).suffix, montage(cells, min(COLUMNS, len(cells))))
     Path(sheet).write_bytes(data.tobytes())
     return Path(sheet)

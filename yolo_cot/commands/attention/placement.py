@@ -33,21 +33,22 @@ class Placement(NamedTuple):
             ValueError: the point is not in the image, or not in the part of it that the model is given.
         """
         if not (0 <= x < self.image[0] and 0 <= y < self.image[1]):
-            raise ValueError(f"A point needs to lie in the image of {_size(self.image)} pixels; got {x:g},{y:g}.")
-        columns, rows = self.cells(np.array([x]), size[1], 0), self.cells(np.array([y]), size[0], 1)
-        if columns[0] < 0 or rows[0] < 0:
+            raise ValueError(
+                f"A point needs to lie in the image of {self.image[0]} x {self.image[1]} pixels; got {x:g},{y:g}."
+            )
+        row, column = int(self.cells(np.array(y), size[0], 1)), int(self.cells(np.array(x), size[1], 0))
+        if not (0 <= row < size[0] and 0 <= column < size[1]):
             x0, y0, x1, y1 = self.seen()
             raise ValueError(
                 f"A point needs to lie in the part of the image that the model sees, {x0:g},{y0:g} to {x1:g},{y1:g} "
                 f"(the middle, as classifiers crop it); got {x:g},{y:g}."
             )
-        return int(rows[0]), int(columns[0])
+        return row, column
 
     def cells(self, at: np.ndarray, count: int, axis: int) -> np.ndarray:
-        """For coordinates of the image along an axis (0 is x), the index of the cell of `count`; -1 outside."""
+        """For coordinates of the image along an axis (0 is x), which cell of `count` holds them; it may lie outside."""
         inside = self.scale[axis] * at + self.shift[axis]
-        index = np.floor(inside / (self.input[axis] / count)).astype(int)
-        return np.where((index >= 0) & (index < count), index, -1)
+        return np.floor(inside / (self.input[axis] / count)).astype(int)
 
     def edge(self, index: float, count: int, axis: int) -> float:
         """Where, in the image, the cell `index` of `count` begins along an axis."""
@@ -57,10 +58,6 @@ class Placement(NamedTuple):
         """The part of the image that the model is given: x0, y0, x1, y1."""
         (x0, y0), (x1, y1) = ([self.edge(end, 1, axis) for axis in (0, 1)] for end in (0, 1))
         return max(x0, 0.0), max(y0, 0.0), min(x1, float(self.image[0])), min(y1, float(self.image[1]))
-
-
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]}"
 
 
 def placement(predictor: Any, image: tuple[int, int], given: tuple[int, int]) -> Placement:

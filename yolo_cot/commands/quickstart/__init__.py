@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ultralytics import YOLO
-from ultralytics.utils import LOGGER
+from ultralytics.utils import DEFAULT_CFG_DICT, LOGGER
 
-from yolo_cot.commands.contact_sheet import draw_detections
-from yolo_cot.commands.onnx_check import compare
-from yolo_cot.paths import data_dir
+from ..arguments import argument, others
+from .detections import draw_detections
+from .onnx_check import compare
+from .recipe import DATA, MODEL, with_recipe
 
-MODEL = "yolo11n-cot.yaml"
-DATA = "shapes.yaml"
+NEEDED_FOR_ONNX = ("onnx", "onnxruntime", "onnxslim")
 
-# What learns the embedded set from scratch in a few minutes on two CPU cores: small pictures, an optimiser step for
-# every eight of them, and no augmentation that makes them harder than they are. The best epoch is chosen on
-# `val`, so the result is measured on `test`.
-RECIPE: Mapping[str, Any] = {
-    "epochs": 8,
-    "imgsz": 128,
-    "batch": 8,
-    "nbs": 8,
-    "optimizer": "AdamW",
-    "lr0": 0.004,
-    "momentum": 0.9,
-    "warmup_epochs": 0.5,
-    "cls": 1.0,
-    "mosaic": 0.0,
-    "scale": 0.2,
-    "hsv_h": 0.0,
-    "hsv_s": 0.0,
-    "hsv_v": 0.0,
-    "amp": False,
-    "workers": 0,
-    "split": "test",
-}
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """python train_det.py model=yolo11n-outlook.yaml epochs=3"""
+
+    model: str = argument("a detector's YAML or checkpoint", MODEL)
+    data: str = argument("the data set's YAML", DATA)
+    split: str | None = argument("the split to validate on: val, or test of the embedded set, by default", None)
+    settings: dict[str, Any] = others("any train argument of Ultralytics", known=DEFAULT_CFG_DICT)
 
 
 @dataclass
@@ -49,6 +35,7 @@ class Outcome:
     Attributes:
         weights: the best checkpoint.
         picture: detections on pictures of the split.
+        seen: one of these pictures.
         split: the split that `map50` and `map` were measured on.
         images: how many pictures it holds.
         map50: mean average precision at IoU 0.5.
@@ -60,6 +47,7 @@ class Outcome:
 
     weights: Path
     picture: Path
+    seen: Path
     split: str
     images: int
     map50: float
@@ -69,57 +57,42 @@ class Outcome:
     problem: str
 
     def __str__(self) -> str:
-        """Where everything is, in four lines."""
+        """Where everything is, and what to look at next."""
         good = f"{self.onnx} (standard operators only, within {self.error:.1e} of PyTorch)"
         return (
             f"Weights   {self.weights}\n"
             f"Accuracy  mAP50 {self.map50:.3f}, mAP50-95 {self.map:.3f} on {self.images} pictures ({self.split})\n"
             f"Picture   {self.picture}\n"
-            f"ONNX      {self.problem or good}"
+            f"ONNX      {self.problem or good}\n"
+            f"Next      yolo-cot attention model={self.weights} source={self.seen}   what the blocks look at\n"
+            f"          yolo-cot detect predict model={self.weights} source=...   on pictures of your own\n"
+            f"          yolo-cot help   all commands; docs/ has a page for each"
         )
 
 
-def arguments(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete what the user gave: our model and data set by default, and for our data set the recipe that suits it.
-
-    Any other data set is trained with Ultralytics' own defaults.
-
-    Raises:
-        ValueError: saving is switched off, so that nothing could be validated or exported.
-    """
-    given = {"model": MODEL, "data": DATA, **overrides}
-    if given.get("save") is False:
-        raise ValueError("The checkpoint is needed for validation and export; got save=False. Leave save out.")
-    ours = data_dir() / DATA
-    data = Path(str(given["data"]))
-    embedded = data == Path(DATA) if not data.exists() else data.resolve() == ours.resolve()
-    return {**(RECIPE if embedded else {}), **given}
-
-
-def run(overrides: Mapping[str, Any]) -> Outcome:
+def run(arguments: Arguments) -> Outcome:
     """Train, validate, draw detections, export to ONNX and check the file.
 
     Everything is written to the run's own folder. An export that fails is told in the outcome, so that what was trained
     is not lost sight of.
 
-    Args:
-        overrides: `model`, `data`, `split` to validate on, and any train argument of Ultralytics.
-
     Raises:
-        ValueError: a model that is no detector.
+        ValueError: a model that is no detector, or saving switched off.
     """
-    settings = arguments(overrides)
-    split = settings.pop("split", None) or "val"
-    missing = [name for name in ("onnx", "onnxruntime", "onnxslim") if find_spec(name) is None]
+    settings = with_recipe(arguments.data, arguments.settings)
+    if settings.get("save") is False:
+        raise ValueError("The checkpoint is needed for validation and export; got save=False. Leave save out.")
+    split = arguments.split or settings.pop("split", None) or "val"
+    missing = [name for name in NEEDED_FOR_ONNX if find_spec(name) is None]
     if missing:
         LOGGER.warning(f"{', '.join(missing)} not installed: training goes ahead, the export to ONNX is left out.")
-    model = YOLO(settings.pop("model"))
+    model = YOLO(arguments.model)
     if model.task != "detect":
         raise ValueError(
             f"train_det.py trains detectors; got a model for the task '{model.task}'. "
             f"Use  yolo-cot {model.task} train  for it."
         )
-    model.train(**settings)
+    model.train(data=arguments.data, **settings)
     trainer = model.trainer
     folder, size, device = Path(trainer.save_dir), trainer.args.imgsz, trainer.device
 
@@ -148,4 +121,4 @@ def run(overrides: Mapping[str, Any]) -> Outcome:
         except Exception as failure:
             problem = f"failed: {type(failure).__name__}: {failure}"
     map50, mean = float(metrics.box.map50), float(metrics.box.map)
-    return Outcome(weights, picture, str(split), len(files), map50, mean, onnx, error, problem)
+    return Outcome(weights, picture, Path(files[0]), split, len(files), map50, mean, onnx, error, problem)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from .arguments import command_of
+from . import command_of
 
 
 class Line(NamedTuple):
@@ -46,7 +46,7 @@ def print_help(what: str, declared: type) -> None:
             table.add_row(*line)
         console.print("\nArguments, as key=value:")
         console.print(table)
-    console.print(f"\nExample: {declared.EXAMPLE}", soft_wrap=True)  # type: ignore[attr-defined]
+    console.print(f"\nExample: {declared.__doc__}", soft_wrap=True)
 
 
 def markdown_table(declared: type) -> str:

@@ -1,4 +1,4 @@
-"""Runs a model on a picture, un-fused, and listens to the blocks in it."""
+"""Run a model on a picture, un-fused, and record what passes through its blocks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from ultralytics import YOLO
 
 from ...nn.gate import GatedBlock
-from .kinds import KINDS, Kind
-from .looks import Call, Look
-from .place import Placement, placement
+from .placement import Placement, placement
+from .readers import READERS, Reader
+from .reading import Call, Reading
 
 
 class Block(NamedTuple):
@@ -27,7 +27,7 @@ class Block(NamedTuple):
         name: name of its class.
         title: row, the row's own class if that is another, and the block's.
         module: the block.
-        kind: how it is read.
+        reader: how it is read.
         gate: the gate in front of it, its own or that of a block around it; None without one.
     """
 
@@ -36,34 +36,34 @@ class Block(NamedTuple):
     name: str
     title: str
     module: nn.Module
-    kind: Kind
+    reader: Reader
     gate: Tensor | None
 
 
 @dataclass
-class Seen:
-    """What the blocks looked at in one picture.
+class Recording:
+    """What the blocks look at in one picture.
 
     Attributes:
         picture: the picture, (height, width, 3), BGR.
-        place: where the model's input lies in it.
+        placement: where the model's input lies in it.
         centres: the centres of what was detected, (x, y) in pixels of the picture, the surest first.
-        looks: one for each block.
+        readings: one for each block.
     """
 
     picture: np.ndarray
-    place: Placement
+    placement: Placement
     centres: list[tuple[float, float]]
-    looks: list[Look]
+    readings: list[Reading]
 
 
 def find(model: nn.Module) -> list[Block]:
-    """The blocks of a model that `KINDS` can read, in the model's order."""
+    """The blocks of a model that there are `READERS` for, in the model's order."""
     modules = dict(model.named_modules())
     found = []
     for path, module in modules.items():
-        kind = KINDS.get(type(module))
-        if kind is None:
+        reader = READERS.get(type(module))
+        if reader is None:
             continue
         parts = path.split(".")
         row = next(i for i, part in enumerate(parts) if part.isdigit())
@@ -73,15 +73,15 @@ def find(model: nn.Module) -> list[Block]:
         around = [modules[".".join(parts[:n])] for n in range(len(parts), row, -1)]
         gates = [m.gamma for m in around if isinstance(m, GatedBlock) and m.gamma is not None]
         gate = gates[0].detach().float().cpu() if gates else None
-        found.append(Block(int(parts[row]), ".".join(parts[row:]), name, title, module, kind, gate))
+        found.append(Block(int(parts[row]), ".".join(parts[row:]), name, title, module, reader, gate))
     return found
 
 
-class Watch:
-    """A model with hooks at the sub-modules that its blocks' kinds listen to.
+class Recorder:
+    """A model with hooks at the sub-modules that its blocks' readers need.
 
     Args:
-        yolo: the model. It is left as it is: Ultralytics runs it un-fused here, and the hooks go when the watch ends.
+        yolo: the model. It is left as it is: Ultralytics runs it un-fused here, and the hooks go at the end.
 
     Raises:
         ValueError: the model is an exported one, or has none of the blocks.
@@ -97,21 +97,21 @@ class Watch:
         self.blocks = find(yolo.model)
         if not self.blocks:
             raise ValueError(
-                f"yolo-cot attention needs a model with one of {', '.join(kind.__name__ for kind in KINDS)} in it; "
+                f"yolo-cot attention needs a model with one of {', '.join(block.__name__ for block in READERS)} in it; "
                 f"got one without. Train one, such as yolo11n-cot.yaml, or see  yolo-cot models."
             )
         self.calls: dict[str, dict[str, Call]] = {block.path: {} for block in self.blocks}
         self.given = (0, 0)
         self._handles: list[Any] = []
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Recorder:
         """Put the hooks in place."""
         model = self.yolo.model
         self.yolo.predictor = None  # one made earlier may hold a fused copy
         model.fuse = MethodType(lambda self, *args, **kwargs: self, model)
         self._handles.append(model.register_forward_pre_hook(self._note_size()))
         for block in self.blocks:
-            for name in block.kind.listen:
+            for name in block.reader.listen:
                 if part := dict(block.module.named_children()).get(name):
                     self._handles.append(part.register_forward_hook(self._keep(block.path, name)))
         return self
@@ -124,8 +124,8 @@ class Watch:
         del self.yolo.model.fuse
         self.yolo.predictor = None
 
-    # Functions rather than methods are hooked: Ultralytics copies the model, and a copied method would tell a copied
-    # watch.
+    # Functions rather than methods are hooked: Ultralytics copies the model, and a copied method would call a copied
+    # recorder.
     def _note_size(self) -> Callable:
         def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             self.given = inputs[0].shape[3], inputs[0].shape[2]
@@ -140,7 +140,7 @@ class Watch:
         return keep
 
     @torch.no_grad()
-    def see(self, picture: np.ndarray, **predict: Any) -> Seen:
+    def see(self, picture: np.ndarray, **predict: Any) -> Recording:
         """Run the model on a picture and read the blocks.
 
         Args:
@@ -149,17 +149,14 @@ class Watch:
         """
         result = self.yolo.predict(picture, verbose=False, save=False, **predict)[0]
         height, width = picture.shape[:2]
-        place = placement(self.yolo.predictor, (width, height), self.given)
-        looks = []
+        readings = []
         for block in self.blocks:
-            look = block.kind.read(block.module, self.calls[block.path])
-            if block.gate is not None:
-                look.numbers["gate_abs"], look.numbers["gate_mean"] = (
-                    block.gate.abs().mean().item(),
-                    block.gate.mean().item(),
-                )
-            looks.append(look)
-        return Seen(picture, place, centres(result), looks)
+            reading = block.reader.read(block.module, self.calls[block.path])
+            if (gate := block.gate) is not None:
+                reading.numbers |= {"gate_abs": gate.abs().mean().item(), "gate_mean": gate.mean().item()}
+            readings.append(reading)
+        where = placement(self.yolo.predictor, (width, height), self.given)
+        return Recording(picture, where, centres(result), readings)
 
 
 def centres(result: Any) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ from ultralytics.models.rtdetr import RTDETRPredictor
 from ultralytics.models.yolo.classify import ClassificationPredictor
 from ultralytics.models.yolo.detect import DetectionPredictor
 
-from yolo_cot.commands.attention.place import Placement, placement
+from yolo_cot.commands.attention.placement import Placement, placement
 from yolo_cot.commands.attention.view import View
 
 # Width and height of a picture, and of the model's input: both ways round, odd, enlarged, and very long.
@@ -109,7 +109,7 @@ def test_a_window_is_drawn_around_the_cell_of_its_point():
     assert (row, column) == (6, 5)
     view = View(np.zeros((90, 200, 3), np.uint8), place, (0, 0, 200, 90), 400, 180)
     before = view.pixels.copy()
-    view.lay_window(np.ones((3, 3)), row, column, (12, 20))
+    view.lay(np.ones((3, 3)), row - 1, column - 1, (12, 20))
     changed = np.argwhere((view.pixels != before).any(2))
     # Cells 4 to 6 across are x 40 to 70, cells 5 to 7 down y 35 to 65, at two pixels of the view each.
     assert changed.min(0).tolist() == [70, 80]

@@ -1,7 +1,4 @@
-"""The kinds of block that can be looked at, and how each is read from what passes through its sub-modules.
-
-A kind is one row of `KINDS`: the sub-modules that are listened to, and the function that reads them.
-"""
+"""How each block is read from what passes through its sub-modules: one row of `READERS` for each class."""
 
 from __future__ import annotations
 
@@ -18,61 +15,61 @@ from ...nn.cot_block import CoTBlock, CoXtBlock
 from ...nn.local_self_attention import LocalSelfAttention
 from ...nn.outlook import OutlookAttention
 from ...ops.outlook.taps import collect
-from .looks import Call, Look, Map, add_windows, compare, entropy, kernel_of
+from .reading import Call, Map, Reading, entropy, kernel_of
 
 
-class Kind(NamedTuple):
-    """How a kind of block is read.
+class Reader(NamedTuple):
+    """How a block is read.
 
     Attributes:
         listen: its sub-modules whose calls are kept; one that a block does not have is passed over.
-        read: makes the look of the block and those calls.
+        read: makes a reading of the block and those calls.
         help: how to read its pictures, for the page.
     """
 
     listen: tuple[str, ...]
-    read: Callable[[Any, Mapping[str, Call]], Look]
+    read: Callable[[Any, Mapping[str, Call]], Reading]
     help: str
 
 
-def cot_attention(block: CoTAttention, calls: Mapping[str, Call]) -> Look:
+def cot_attention(block: CoTAttention, calls: Mapping[str, Call]) -> Reading:
     """Read the tutorials' block: its softmax over all positions, and its two branches."""
     keys, attention, values = calls["mix"].inputs
     h, w = values.shape[1:]
     weights = attention.flatten(1).softmax(1)
-    look = Look(kernel=kernel_of(block.key_embed))
+    reading = Reading(kernel=kernel_of(block.key_embed))
     spread = entropy(weights, 1).mean().item()
-    look.numbers.update(entropy=spread, entropy_relative=spread / math.log(h * w) if h * w > 1 else 1.0)
+    reading.numbers.update(entropy=spread, entropy_relative=spread / math.log(h * w) if h * w > 1 else 1.0)
     mean = weights.mean(0).view(h, w) * h * w
     title = "softmax over positions (1 = even)"
     # A scale no narrower than half to one and a half, so that an even softmax does not look like a strong preference.
-    look.maps.append(Map(title, mean, min(mean.min().item(), 0.5), max(mean.max().item(), 1.5)))
-    compare(look, weights.view_as(values) * values, keys)
-    return look
+    reading.branches.append(Map(title, mean, min(mean.min().item(), 0.5), max(mean.max().item(), 1.5)))
+    reading.compare_branches(weights.view_as(values) * values, keys)
+    return reading
 
 
-def contextual(block: Any, calls: Mapping[str, Call]) -> Look:
+def contextual(block: Any, calls: Mapping[str, Call]) -> Reading:
     """Read the paper's block: the sizes of its k x k weights, and its two contexts."""
-    look = Look(kernel=kernel_of(block.key_embed))
+    reading = Reading(kernel=kernel_of(block.key_embed))
     if "mix" not in calls:  # built with the static context alone
-        return look
+        return reading
     weights = calls["mix"].inputs[1]
     sizes = weights.reshape(-1, block.kernel_size**2, *weights.shape[1:]).abs()
     windows = (sizes / sizes.sum(1, keepdim=True).clamp_min(1e-12)).mean(0, keepdim=True)
-    add_windows(look, windows, _size(weights))
+    reading.add_windows(windows, _size(weights))
     if "fusion" in calls:
         dynamic, static = calls["fusion"].inputs
         device = next(block.parameters()).device
         shares = block.fusion.shares(dynamic[None].to(device), static[None].to(device))[0].float().cpu()
-        look.shares = shares[0]
-        look.numbers["fusion_share"] = shares[0].mean().item()
-        compare(look, dynamic * shares[0, :, None, None], static * shares[1, :, None, None])
+        reading.shares = shares[0]
+        reading.numbers["fusion_share"] = shares[0].mean().item()
+        reading.compare_branches(dynamic * shares[0, :, None, None], static * shares[1, :, None, None])
     elif block.contexts == "linear" and "norm" in calls:
-        compare(look, F.silu(calls["norm"].output), calls["key_embed"].output)
-    return look
+        reading.compare_branches(F.silu(calls["norm"].output), calls["key_embed"].output)
+    return reading
 
 
-def outlook_attention(block: OutlookAttention, calls: Mapping[str, Call]) -> Look:
+def outlook_attention(block: OutlookAttention, calls: Mapping[str, Call]) -> Reading:
     """Read outlook attention: from where, and with which weight, values arrive at each pixel, per head.
 
     With stride 1 these are the (2k - 1) x (2k - 1) taps of `yolo_cot.ops.outlook`, and even attention gives the
@@ -82,13 +79,13 @@ def outlook_attention(block: OutlookAttention, calls: Mapping[str, Call]) -> Loo
     values, logits = calls["mix"].inputs
     heads, k = block.num_heads, block.kernel_size
     attention = logits.view(heads, k * k, k * k, *logits.shape[1:]).softmax(2)
-    look = Look()
+    reading = Reading()
     if block.stride == 1:
         even = _merged(torch.full_like(attention[:1], 1 / k**2), k)
-        add_windows(look, _merged(attention, k), _size(values), even)
+        reading.add_windows(_merged(attention, k), _size(values), even)
     else:
-        add_windows(look, attention.mean(1), _size(values), step=block.stride)
-    return look
+        reading.add_windows(attention.mean(1), _size(values), step=block.stride)
+    return reading
 
 
 def _merged(attention: Tensor, k: int) -> Tensor:
@@ -98,14 +95,14 @@ def _merged(attention: Tensor, k: int) -> Tensor:
     return windows / windows.sum(1, keepdim=True)
 
 
-def local_self_attention(block: LocalSelfAttention, calls: Mapping[str, Call]) -> Look:
+def local_self_attention(block: LocalSelfAttention, calls: Mapping[str, Call]) -> Reading:
     """Read self-attention among neighbours: each pixel's k x k attention, per head."""
     queries, keys, _ = calls["mix"].inputs
     device = next(block.parameters()).device
     weights = block.mix.weights(queries[None].to(device), keys[None].to(device))[0].float().cpu()
-    look = Look()
-    add_windows(look, weights.view(block.num_heads, block.kernel_size**2, *weights.shape[1:]), _size(queries))
-    return look
+    reading = Reading()
+    reading.add_windows(weights.view(block.num_heads, block.kernel_size**2, *weights.shape[1:]), _size(queries))
+    return reading
 
 
 def _size(values: Tensor) -> tuple[int, int]:
@@ -118,7 +115,7 @@ _WINDOW = (
     "brighter, the more. A preference is a weight over the one that attention without any preference would give. "
     "Entropy says how widely a window is spread: 1 as without preference, 0 on a single cell. "
 )
-_COT_BLOCK = Kind(
+_COT_BLOCK = Reader(
     ("key_embed", "mix", "norm", "fusion"),
     contextual,
     "The block adds a static context, one learned convolution for all pixels, and a dynamic one, whose k x k weights "
@@ -126,8 +123,8 @@ _COT_BLOCK = Kind(
     "groups. The share of the dynamic branch is its root mean square over the sum of both branches' as they are added; "
     "the bars show how channel attention divides each channel between the two.",
 )
-KINDS: dict[type[nn.Module], Kind] = {
-    CoTAttention: Kind(
+READERS: dict[type[nn.Module], Reader] = {
+    CoTAttention: Reader(
         ("mix",),
         cot_attention,
         "The block adds a static context, one learned k x k convolution for all pixels, and values weighed by a "
@@ -138,11 +135,11 @@ KINDS: dict[type[nn.Module], Kind] = {
     ),
     CoTBlock: _COT_BLOCK,
     CoXtBlock: _COT_BLOCK,
-    OutlookAttention: Kind(
+    OutlookAttention: Reader(
         ("mix",),
         outlook_attention,
         "Each pixel predicts, for each head, how its k x k window is mixed, and overlapping windows are added. "
         f"{_WINDOW}The overlap alone favours the middle of a window; a preference leaves that out.",
     ),
-    LocalSelfAttention: Kind(("mix",), local_self_attention, f"Each pixel attends to its neighbours. {_WINDOW}"),
+    LocalSelfAttention: Reader(("mix",), local_self_attention, f"Each pixel attends to its neighbours. {_WINDOW}"),
 }

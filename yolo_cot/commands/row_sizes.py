@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import thop
 import torch
 from torch import Tensor, nn
 
@@ -31,12 +32,10 @@ def row_sizes(model: nn.Module, imgsz: int = 640, ch: int = 3) -> list[RowSize]:
     """Run a model once on an empty image and count each row by Ultralytics' own counter, from the inputs that it got.
 
     Args:
-        model: an Ultralytics model; it is left as it was.
+        model: an Ultralytics model, on any device; it is left as it was.
         imgsz: height and width of the image in pixels.
         ch: channels of the image.
     """
-    import thop
-
     rows = list(model.model.children())  # type: ignore[union-attr]
     inputs: dict[int, tuple[Any, ...]] = {}
     outputs: dict[int, Any] = {}
@@ -47,7 +46,7 @@ def row_sizes(model: nn.Module, imgsz: int = 640, ch: int = 3) -> list[RowSize]:
     training = model.training
     try:
         model.eval()
-        model(torch.zeros(1, ch, imgsz, imgsz))
+        model(torch.zeros(1, ch, imgsz, imgsz, device=next(model.parameters()).device))
     finally:
         for handle in handles:
             handle.remove()

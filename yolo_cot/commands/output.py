@@ -1,0 +1,53 @@
+"""What verbs print and write: tables, progress with the time that is left, CSV files."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+T = TypeVar("T")
+WIDTH_OF_FILES = 160
+
+
+def console() -> Console:
+    """A console as wide as the terminal; what goes into a file or a pipe is wide enough for every table."""
+    found = Console(highlight=False)
+    if not found.is_terminal:
+        found.width = WIDTH_OF_FILES
+    return found
+
+
+def new_table(title: str, header: Sequence[str], text: Sequence[str] = ()) -> Table:
+    """An empty table; the columns named in `text` hold words and start at the left, numbers end at the right."""
+    table = Table(title=title)
+    for name in header:
+        table.add_column(name, justify="left" if name in text else "right", no_wrap=True)
+    return table
+
+
+def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """The items, with a line on the terminal that says how many are done and how long the others take.
+
+    The line is written between items only, so that it does not disturb what is being measured.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    terminal = Console(stderr=True)
+    quiet = not terminal.is_terminal
+    with Progress(*columns, console=terminal, auto_refresh=False, transient=True, disable=quiet) as progress:
+        yield from progress.track(items, total=total, description=what)
+
+
+def write_csv(file: Path, rows: Sequence[Any], derived: Sequence[str] = ()) -> None:
+    """Write a line for each of these dataclasses: its fields, then the properties named in `derived`."""
+    names = [*(field.name for field in dataclasses.fields(rows[0])), *derived]
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(names)
+        writer.writerows([getattr(row, name) for name in names] for row in rows)
