@@ -17,6 +17,8 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.torch_utils import get_flops, get_num_params
 
 from tests.conftest import ROOT
+from tests.live import live, open_gates, output, picture
+from tests.runtimes import run_onnx
 from tests.tolerances import EXPORTED, FUSED, distance
 from yolo_cot.paths import config_dir, configs
 from yolo_cot.plugin.catalog import BLOCKS, INSERTABLE
@@ -24,7 +26,10 @@ from yolo_cot.plugin.catalog import BLOCKS, INSERTABLE
 ALL = [path.stem for path in configs()]
 # YOLO11 with blocks of ours; the networks have tests of their own in test_networks.py.
 CONFIGS = [name for name in ALL if name.startswith("yolo11-")]
-SCALES = "nsmlx"
+# One for each block, as a row and inside C3k2; the others put the same blocks at other places.
+IN_EVERY_RUN = {f"yolo11-{idea}" for idea in ("c3k2cot", "c3k2cotblock", "c3k2outlook", "cot-outlook", "cotblock")}
+IN_EVERY_RUN |= {"yolo11-outlooker"}
+AT_N_OR_SLOW = ["n", *(pytest.param(scale, marks=pytest.mark.slow) for scale in "smlx")]
 # A softmax over positions ignores a constant, so this bias of the tutorials' form has no gradient but rounding.
 DEAD = re.compile(r"attention_mean\.bias$")
 
@@ -37,19 +42,6 @@ def build(name: str, channels: int, **arguments):
 
 def scaled(config: str, scale: str) -> str:
     return f"yolo11{scale}{config.removeprefix('yolo11')}.yaml"
-
-
-def open_gates(model: torch.nn.Module) -> torch.nn.Module:
-    """Gates away from 0 and batch norm away from its start, so that nothing is hidden from the comparison."""
-    for name, parameter in model.named_parameters():
-        if name.endswith("gamma"):
-            torch.nn.init.uniform_(parameter, 0.5, 1.0)
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
-            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-    return model
 
 
 def without_gradient(model: torch.nn.Module) -> list[str]:
@@ -70,6 +62,7 @@ def without_gradient(model: torch.nn.Module) -> list[str]:
 def test_the_collected_sets_are_what_is_there():
     assert set(ALL) == {p.stem for p in (ROOT / "cfg").glob("*.yaml")} | {p.stem for p in config_dir().glob("*.yaml")}
     assert len(CONFIGS) >= 9
+    assert set(CONFIGS) > IN_EVERY_RUN
     import yolo_cot.nn
 
     assert set(BLOCKS) == set(yolo_cot.nn.__all__)
@@ -168,8 +161,8 @@ def plain(scale: str) -> tuple[int, float]:
 
 @pytest.mark.parametrize("config", CONFIGS)
 class TestConfig:
-    @pytest.mark.parametrize("scale", SCALES)
-    def test_is_as_large_as_its_header_says_trains_and_fuses(self, config, scale):
+    @pytest.mark.parametrize("scale", AT_N_OR_SLOW)
+    def test_is_as_large_as_its_header_says(self, config, scale):
         model = DetectionModel(scaled(config, scale), verbose=False)
         text = (config_dir() / f"{config}.yaml").read_text(encoding="utf-8")
         figures = r"([\d,]+) parameters, ([\d.]+) GFLOPs \(plain ([\d,]+), ([\d.]+)\)$"
@@ -180,22 +173,20 @@ class TestConfig:
             # Releases of the FLOP counter differ by what they charge for norms and activations.
             assert gflops == pytest.approx(float(said[1]), rel=0.02, abs=0.06)
 
-        open_gates(model)
+    @pytest.mark.parametrize("scale", AT_N_OR_SLOW)
+    def test_trains_every_parameter_and_fusing_changes_nothing(self, config, scale):
+        model = live(DetectionModel(scaled(config, scale), verbose=False))
         assert not model.model[-1].legacy
-        model.train()
-        outputs = model(torch.rand(2, 3, 64, 96))
+        outputs = model.train()(torch.rand(2, 3, 64, 96))
         outputs = outputs if isinstance(outputs, list) else list(outputs.values())
         tensors = [t for o in outputs for t in (o if isinstance(o, (list, tuple)) else [o])]
         sum((t * torch.randn_like(t)).sum() for t in tensors if t.requires_grad).backward()
         assert not without_gradient(model)
 
-        model.double().eval()
-        x = torch.rand(1, 3, 64, 96, dtype=torch.float64)
-        with torch.no_grad():
-            before = model(x)[0]
-            model.fuse(verbose=False)
-            after = model(x)[0]
-        assert distance(after, before) < FUSED
+        model, x = live(model).double(), picture(64, 96).double()
+        before = output(model, x)
+        model.fuse(verbose=False)
+        assert distance(output(model, x), before) < FUSED
         assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
 
     def test_header_rows_and_weights_are_the_measured_ones(self, config):
@@ -226,22 +217,23 @@ class TestConfig:
         assert (int(figures[1]), int(figures[2])) == (fits, len(stock.state_dict()))
         assert f"model=yolo11n{config.removeprefix('yolo11')}.yaml" in header
 
-    @pytest.mark.parametrize("scale", ["n", *(pytest.param(s, marks=pytest.mark.slow) for s in "smlx")])
-    def test_exports_to_onnx_and_agrees(self, config, scale, tmp_path, monkeypatch):
-        onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
-        monkeypatch.chdir(tmp_path)
-        model = YOLO(scaled(config, scale))
-        open_gates(model.model)
-        model.save("model.pt")
-        file = model.export(format="onnx", dynamic=True, imgsz=64, simplify=False, verbose=False)
-        graph = onnx.load(file)
-        operators = {(node.domain, node.op_type) for node in graph.graph.node}
-        assert all(domain in {"", "ai.onnx"} for domain, _ in operators)
-        assert not {"Col2Im", "Loop", "Scan", "If", "ScatterND", "GridSample"} & {name for _, name in operators}
-        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-        torch_model = YOLO("model.pt").model.float().eval()
-        for shape in ((1, 3, 64, 64), (2, 3, 96, 160)):
-            x = torch.rand(shape)
-            got = torch.from_numpy(session.run(None, {session.get_inputs()[0].name: x.numpy()})[0])
-            with torch.no_grad():
-                assert distance(got, torch_model(x)[0]) < EXPORTED
+
+@pytest.mark.parametrize(
+    "config, scale",
+    [
+        pytest.param(config, scale, marks=() if config in IN_EVERY_RUN and scale == "n" else pytest.mark.slow)
+        for config in CONFIGS
+        for scale in "nsmlx"
+    ],
+)
+def test_a_config_exports_to_onnx_and_agrees(config, scale, tmp_path, monkeypatch):
+    onnx = pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    yolo = YOLO(scaled(config, scale))
+    live(yolo.model)
+    file = yolo.export(format="onnx", dynamic=True, imgsz=64, simplify=False, verbose=False)
+    operators = {(node.domain, node.op_type) for node in onnx.load(file).graph.node}
+    assert {domain for domain, _ in operators} <= {"", "ai.onnx"}
+    assert not {"Col2Im", "Loop", "Scan", "If", "ScatterND", "GridSample"} & {name for _, name in operators}
+    for x in (picture(64, 64), torch.cat([picture(96, 160), picture(96, 160).flip(3)])):
+        assert distance(run_onnx(file, x), output(yolo.model, x)) < EXPORTED

@@ -1,105 +1,111 @@
-"""Export: one formula for every route, run in the real runtimes on an image that was not used for tracing."""
+"""Export: every block in every runtime that is installed gives what PyTorch gives, and a wrong block is noticed."""
 
 from __future__ import annotations
 
-import collections
-from pathlib import Path
+from contextlib import nullcontext
 
-import cv2
 import pytest
 import torch
 from ultralytics import YOLO
-from ultralytics.utils import ASSETS
 
-from tests.contract import open_gates
+from tests.contract import CONFIGS, scaled
+from tests.every_block import detector, rows
+from tests.live import WRONG, blocks_of, live, output, picture, wrong
+from tests.runtimes import FORMATS, run, run_onnx
 from tests.tolerances import EXPORTED, distance
+from yolo_cot.plugin.catalog import BLOCKS, INSERTABLE
 
-MODEL = "yolo11n-cot-outlook.yaml"  # has both blocks
-
-
-@pytest.fixture
-def checkpoint(tmp_path, monkeypatch):
-    """A model with both blocks, gates open, saved; its folder is the working directory."""
-    monkeypatch.chdir(tmp_path)
-    model = YOLO(MODEL)
-    open_gates(model.model)
-    model.save("model.pt")
-    return YOLO("model.pt")
+# Odd maps inside, of 16 x 24 pixels and less; a picture that tracing has not seen.
+X = picture(64, 96)
+# Every operator of the graph; those that plain YOLO11 does not have are the padding, the norms' and the softmax' parts.
+OPERATORS = {"Conv", "MaxPool", "AveragePool", "Sigmoid", "Relu", "Softmax", "Exp", "Erf", "Sqrt", "Pow", "Add", "Sub"}
+OPERATORS |= {"Mul", "Div", "ReduceMax", "ReduceSum", "ReduceMean", "Concat", "Split", "Slice", "Gather", "Pad"}
+OPERATORS |= {"Reshape", "Transpose", "Resize", "MatMul", "InstanceNormalization", "LayerNormalization"}
+LEAVES = sorted({BLOCKS[name].cls.__name__ for name, _ in rows() if BLOCKS[name].counts_as is None})
 
 
-def bus(height: int, width: int) -> torch.Tensor:
-    """Ultralytics' bus.jpg as a network input."""
-    image = cv2.resize(cv2.imread(str(ASSETS / "bus.jpg")), (width, height))[..., ::-1].copy()
-    return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+@pytest.fixture(scope="module")
+def network(tmp_path_factory) -> YOLO:
+    """The detector that holds every block, live."""
+    torch.manual_seed(0)
+    return detector(tmp_path_factory.mktemp("network"), rows())
 
 
-def in_torch(x: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return YOLO("model.pt").model.float().eval()(x)[0]
+def gap(form: str, yolo: YOLO, folder, block: type | None = None, factor: float = 1.0) -> float:
+    """How far a runtime is from PyTorch where, during the export only, every block of a class is that wrong."""
+    wanted = output(yolo.model, X)
+    with nullcontext() if block is None else wrong(block, factor):
+        return distance(run(form, yolo, X, folder), wanted)
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
-def test_onnx_agrees_with_pytorch_on_a_real_image(checkpoint, dynamic):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    file = checkpoint.export(format="onnx", imgsz=(480, 320), dynamic=dynamic, simplify=True)
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    for size in [(480, 320), (640, 640)] if dynamic else [(480, 320)]:
-        x = bus(*size)
-        got = torch.from_numpy(session.run(None, {session.get_inputs()[0].name: x.numpy()})[0])
-        assert distance(got, in_torch(x)) < EXPORTED
+def test_the_network_holds_every_block_that_can_be_inserted(network):
+    assert {type(m).__name__ for m in network.model.modules()} >= set(INSERTABLE)
+    assert [block.__name__ for block in blocks_of(network.model)] == LEAVES
 
 
-def test_the_onnx_graph_holds_only_plain_operators(checkpoint):
-    onnx = pytest.importorskip("onnx")
-    graph = onnx.load(checkpoint.export(format="onnx", imgsz=64, simplify=True)).graph
-    used = collections.Counter((node.domain, node.op_type) for node in graph.node)
-    stock = onnx.load(YOLO("yolo11n.yaml").export(format="onnx", imgsz=64, simplify=True)).graph
-    ours = {name for _, name in used} - {node.op_type for node in stock.node}
-    assert all(domain in {"", "ai.onnx"} for domain, _ in used)
-    # Beyond what plain YOLO11 needs: the blocks' ReLU, padding, picking of pixels and the softmax written out.
-    plain = {"Relu", "Pad", "Exp", "ReduceMax", "ReduceSum", "Slice", "Sub", "Div", "Mul", "Add", "Transpose", "Gather"}
-    assert ours <= plain
-    assert "Pad" in ours
-    inferred = onnx.shape_inference.infer_shapes(onnx.load(str(YOLO("model.pt").export(format="onnx", imgsz=64))))
-    ranks = [len(v.type.tensor_type.shape.dim) for v in inferred.graph.value_info]
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_runtime_agrees_with_pytorch(network, form, tmp_path):
+    assert gap(form, network, tmp_path) < EXPORTED
+    if form == "onnx":
+        holds_only_plain_operators_of_rank_4(tmp_path / "blocks.onnx")
+
+
+def holds_only_plain_operators_of_rank_4(file):
+    import onnx
+
+    model = onnx.load(file)
+    used = {(node.domain, node.op_type) for node in model.graph.node}
+    assert {domain for domain, _ in used} <= {"", "ai.onnx"}
+    assert {name for _, name in used} <= OPERATORS
+    ranks = [len(v.type.tensor_type.shape.dim) for v in onnx.shape_inference.infer_shapes(model).graph.value_info]
     assert ranks
     assert max(ranks) <= 4
 
 
-def test_torchscript_agrees_with_pytorch(checkpoint):
-    file = checkpoint.export(format="torchscript", imgsz=(96, 64))
-    x = bus(96, 64)
-    assert distance(_first(torch.jit.load(file)(x)), in_torch(x)) < EXPORTED
+def test_onnx_agrees_at_other_sizes_than_the_exported_one_and_for_several_images(network, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    file = network.export(format="onnx", imgsz=64, dynamic=True, simplify=False)
+    for x in (X, torch.cat([picture(96, 160), picture(96, 160).flip(3)])):
+        assert distance(run_onnx(file, x), output(network.model, x)) < EXPORTED
 
 
-def _first(output):
-    return output[0] if isinstance(output, (list, tuple)) else output
+# OpenVINO takes its time to compile: there one block stands for all, but for the slow run.
+@pytest.mark.parametrize(
+    "form, name",
+    [
+        pytest.param(form, name, marks=pytest.mark.slow if form == "openvino" and name != LEAVES[0] else ())
+        for form in FORMATS
+        for name in LEAVES
+    ],
+)
+def test_a_block_that_is_exported_ten_percent_wrong_is_noticed(form, name, tmp_path):
+    yolo = detector(tmp_path, [[name, [{"gate": 0.5}]]])
+    assert gap(form, yolo, tmp_path, BLOCKS[name].cls, WRONG) > 5 * EXPORTED
 
 
-def test_openvino_agrees_with_pytorch(checkpoint):
-    openvino = pytest.importorskip("openvino", reason="openvino is not installed")
-    folder = checkpoint.export(format="openvino", imgsz=(96, 64))
-    compiled = openvino.Core().compile_model(next(Path(folder).glob("*.xml")), "CPU")
-    x = bus(96, 64)
-    assert distance(torch.from_numpy(compiled(x.numpy())[0]), in_torch(x)) < 1e-2
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEAVES)
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_block_that_is_exported_as_zero_is_noticed(form, name, tmp_path):
+    yolo = detector(tmp_path, [[name, [{"gate": 0.5}]]])
+    assert gap(form, yolo, tmp_path, BLOCKS[name].cls, 0.0) > 5 * EXPORTED
 
 
-def test_mnn_agrees_with_pytorch(checkpoint):
-    pytest.importorskip("MNN", reason="MNN is not installed")
-    # MNN's converter installs this by itself where it is missing, and with it a protobuf that onnx cannot use.
-    pytest.importorskip("aliyun.log", reason="MNN's converter needs aliyun-log-python-sdk, which is not installed")
-    from ultralytics.nn.autobackend import AutoBackend
-
-    file = checkpoint.export(format="mnn", imgsz=96)
-    x = bus(96, 96)
-    assert distance(_first(AutoBackend(file, device=torch.device("cpu"), fp16=False)(x)), in_torch(x)) < 1e-2
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("config", CONFIGS)
+def test_every_config_agrees_in_every_runtime(config, form, tmp_path):
+    yolo = YOLO(scaled(config, "n"))
+    live(yolo.model)
+    assert gap(form, yolo, tmp_path) < EXPORTED
 
 
-def test_ncnn_agrees_with_pytorch(checkpoint):
-    pytest.importorskip("ncnn", reason="ncnn is not installed")
-    pytest.importorskip("pnnx", reason="pnnx is not installed")
-    from ultralytics.nn.autobackend import AutoBackend
-
-    file = checkpoint.export(format="ncnn", imgsz=96)
-    x = bus(96, 96)
-    assert distance(_first(AutoBackend(file, device=torch.device("cpu"), fp16=False)(x)), in_torch(x)) < 2e-2
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [0.0, WRONG])
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_config_whose_blocks_are_exported_wrong_is_noticed(config, factor, tmp_path):
+    yolo = YOLO(scaled(config, "n"))
+    live(yolo.model)
+    for block in blocks_of(yolo.model):
+        assert gap("onnx", yolo, tmp_path, block, factor) > 5 * EXPORTED

@@ -16,7 +16,9 @@ from ultralytics import YOLO
 from ultralytics.nn.tasks import guess_model_task
 
 from tests import seeded, small_sets
-from tests.contract import open_gates, without_gradient
+from tests.contract import without_gradient
+from tests.live import live, output, picture
+from tests.runtimes import run, run_onnx
 from tests.tolerances import EXPORTED, FUSED, distance
 from yolo_cot.commands.models import measure
 from yolo_cot.paths import config_dir, configs
@@ -60,13 +62,14 @@ def smallest(config: str) -> str:
     return f"{config}.yaml" if not scale else re.sub(r"(yolo11)", rf"\g<1>{scale}", config) + ".yaml"
 
 
-def numbers(model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """What a model gives in evaluation, as one tensor: probabilities, or boxes and scores."""
-    with torch.no_grad():
-        output = model(x)
-    while isinstance(output, (list, tuple)):
-        output = output[0]
-    return output
+def short(config: str, folder: Path) -> YOLO:
+    """The network at its first scale with at most two blocks a row: every kind of block at every place."""
+    model = yaml.safe_load(text_of(config))
+    for row in [*model["backbone"], *model["head"]]:
+        row[1] = min(row[1], 2)
+    file = folder / f"{config}.yaml"
+    file.write_text(yaml.safe_dump(model))
+    return YOLO(folder / smallest(config))
 
 
 def test_the_tables_name_every_config_that_is_no_yolo11_with_blocks():
@@ -76,7 +79,7 @@ def test_the_tables_name_every_config_that_is_no_yolo11_with_blocks():
     assert set(PLAIN) == {config for config, scales in WITH_YOLO_HEAD.items() if scales}
 
 
-@pytest.mark.parametrize("config", CLASSIFIERS)
+@pytest.mark.parametrize("config", [param for param in EVERY if param.values[0] in CLASSIFIERS])
 def test_a_classifier_is_as_large_as_published_and_as_its_header_says(config):
     text = text_of(config)
     measured = measure(yaml.safe_load(text))
@@ -97,7 +100,7 @@ def test_the_tutorials_network_counts_what_their_table_prints():
     assert parameters - 2 * normed == 33_711_464
 
 
-@pytest.mark.parametrize("config", [config for config, scales in WITH_YOLO_HEAD.items() if not scales])
+@pytest.mark.parametrize("config", [param for param in EVERY if WITH_YOLO_HEAD.get(param.values[0]) == ""])
 def test_a_network_of_one_scale_is_as_large_as_its_header_says(config):
     text = text_of(config)
     measured = measure(yaml.safe_load(text))
@@ -163,8 +166,8 @@ def test_opens_by_name_for_its_task(config):
 
 
 @pytest.mark.parametrize("config", EVERY)
-def test_every_parameter_trains_and_fusing_changes_nothing(config):
-    model = open_gates(YOLO(smallest(config)).model).train()
+def test_every_parameter_trains_and_fusing_changes_nothing(config, tmp_path):
+    model = live(short(config, tmp_path).model).train()
     outputs = model(torch.rand(2, 3, 64, 96))
     outputs = list(outputs.values()) if isinstance(outputs, dict) else outputs
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
@@ -172,72 +175,43 @@ def test_every_parameter_trains_and_fusing_changes_nothing(config):
     sum((t * torch.randn_like(t)).sum() for t in tensors if t.requires_grad).backward()
     assert not [name for name in without_gradient(model) if not IDLE.search(name)]
 
-    model.double().eval()
-    x = torch.rand(1, 3, 64, 96, dtype=torch.float64)
-    before = numbers(model, x)
+    model, x = live(model).double(), picture(96, 160).double()
+    before = output(model, x)
     model.fuse(verbose=False)
-    assert distance(numbers(model, x), before) < FUSED
+    assert distance(output(model, x), before) < FUSED
     left = [name for name, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)]
     # The tutorials' network has batch norm between CoTAttention, which is no convolution, and ReLU: nothing takes it.
     assert all(re.search(r"\.block\.1$", name) for name in left) if config == "cotresnet50-cls" else not left
 
 
-@pytest.fixture
-def short(tmp_path):
-    """VOLO-D1 with one block for every row, trained heads pretended."""
-    model = yaml.safe_load(text_of("volo-d1-cls"))
-    for row in model["backbone"]:
-        row[1] = 1
-    (tmp_path / "short-cls.yaml").write_text(yaml.safe_dump(model))
-    yolo = YOLO(tmp_path / "short-cls.yaml")
-    for parameter in yolo.model.parameters():
-        if parameter.dim() > 1:
-            torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
-    return yolo
-
-
 @pytest.mark.parametrize("form", ["torchscript", "ncnn"])
-def test_a_short_volo_agrees_in_other_runtimes(short, form, tmp_path, monkeypatch):
-    if form == "ncnn":
-        pytest.importorskip("ncnn", reason="ncnn is not installed")
-        pytest.importorskip("pnnx", reason="pnnx is not installed")
-    from ultralytics.nn.autobackend import AutoBackend
-
-    monkeypatch.chdir(tmp_path)
-    x = torch.rand(1, 3, 112, 80)
-    wanted = numbers(short.model.eval(), x)
-    exported = AutoBackend(short.export(format=form, imgsz=(112, 80)), device=torch.device("cpu"), fp16=False)
-    assert distance(numbers(exported, x), wanted) < (2e-2 if form == "ncnn" else EXPORTED)
+def test_a_short_volo_agrees_in_other_runtimes(form, tmp_path):
+    yolo, x = short("volo-d1-cls", tmp_path), picture(112, 80)
+    live(yolo.model)
+    assert distance(run(form, yolo, x, tmp_path), output(yolo.model, x)) < EXPORTED
 
 
 @pytest.mark.parametrize("config", EVERY)
 def test_exports_to_onnx_at_every_size_and_agrees(config, tmp_path, monkeypatch):
-    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
     monkeypatch.chdir(tmp_path)
-    yolo = YOLO(smallest(config))
-    open_gates(yolo.model)
+    yolo = short(config, tmp_path)
     for name, parameter in yolo.model.named_parameters():
         if IDLE.search(name):
             torch.nn.init.normal_(parameter, std=0.1)
-    state = {name: value.clone() for name, value in yolo.model.state_dict().items()}
+    live(yolo.model)
     file = yolo.export(format="onnx", dynamic=True, imgsz=64, simplify=False, verbose=False)
     operators = {(node.domain, node.op_type) for node in onnx.load(file).graph.node}
     assert all(domain in {"", "ai.onnx"} for domain, _ in operators)
     assert not {"Col2Im", "Loop", "Scan", "If", "ScatterND", "GridSample"} & {name for _, name in operators}
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    model = YOLO(smallest(config)).model
-    model.load_state_dict(state)
-    model.eval()
-    for shape in ((1, 3, 64, 64), (2, 3, 96, 160)):
-        x = torch.rand(shape)
-        got = torch.from_numpy(session.run(None, {session.get_inputs()[0].name: x.numpy()})[0])
-        assert distance(got, numbers(model, x)) < EXPORTED
+    for x in (picture(64, 64), torch.cat([picture(96, 160), picture(96, 160).flip(3)])):
+        assert distance(run_onnx(file, x), output(yolo.model, x)) < EXPORTED
 
 
 @pytest.mark.parametrize("config", EVERY)
 def test_trains_an_epoch_on_real_images_and_predicts(config, shared, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    yolo = YOLO(smallest(config))
+    yolo = short(config, tmp_path)
     if yolo.task == "classify":
         data: Path = small_sets.class_folders(shared, tmp_path / "cells")
     else:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.contract import open_gates
+from tests.live import open_gates
 from tests.tolerances import GOLDEN, PARITY, distance
 from yolo_cot.nn import Outlooker
 
