@@ -100,3 +100,14 @@ def test_an_export_keeps_height_and_width_dynamic(stride, strict):
     for h, w in ((6, 5), (7, 3), (3, 100), (16, 21)):
         x = torch.randn(1, WIDTH, stride * h, stride * w)
         assert distance(program.module()(x), attention(x)) < 1e-5
+
+
+@pytest.mark.parametrize("make", [lambda: OutlookAttention(32), lambda: Outlooker(32, stride=2)])
+def test_onnxruntimes_preparation_for_quantization_knows_every_operator(make, tmp_path):
+    onnx, onnxslim = pytest.importorskip("onnx"), pytest.importorskip("onnxslim")
+    quantization = pytest.importorskip("onnxruntime.quantization.shape_inference")
+    file = tmp_path / "block.onnx"
+    torch.onnx.export(make().eval(), (torch.randn(1, 32, 12, 10),), str(file), opset_version=18, dynamo=False)
+    onnx.save(onnxslim.slim(onnx.load(file)), file)
+    quantization.quant_pre_process(file, tmp_path / "prepared.onnx")
+    assert (tmp_path / "prepared.onnx").exists()

@@ -44,7 +44,7 @@ def test_values_and_gradients_match_the_definition(k, s, size, to_onnx, monkeypa
     monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: to_onnx)
     tensors = inputs(k, s, size)
     wanted = values_and_gradients(reference.mix, tensors, 3, k, s)
-    for name, form in {"strided": strided.mix, **(DENSE if s == 1 else {})}.items():
+    for name, form in {"strided": strided.mix, "sliced": strided.mix_sliced, **(DENSE if s == 1 else {})}.items():
         got = values_and_gradients(form, tensors, 3, k, s)
         assert max(distance(g, w) for g, w in zip(got, wanted, strict=True)) < PARITY, name
 

@@ -47,8 +47,7 @@ def _weight_gradient(grad: Tensor, v: Tensor, weight: Tensor, window: Window) ->
     b, channels, h, w = weight.shape
     groups = channels // window.taps
     grad_bags = _zero_outside_map(_dot_rows(grad, _table(v, groups), (b, h, w, groups), window), window)
-    grad_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
-    return grad_weight.copy_(grad_bags.view(b, h, w, -1).permute(0, 3, 1, 2))
+    return _transposed(grad_bags.view(b, h * w, channels), weight.dtype).view(weight.shape)
 
 
 def _mirrored(weight: Tensor, window: Window) -> Tensor:
@@ -61,22 +60,33 @@ def _mirrored(weight: Tensor, window: Window) -> Tensor:
 
 def _table(maps: Tensor, groups: int) -> Tensor:
     """(B, C, H, W) maps as rows of one group's channels, (B * H * W * groups, C / groups)."""
-    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1] // groups).to(sum_type(maps))
+    rows = maps.permute(0, 2, 3, 1)
+    if not rows.is_contiguous():
+        rows = _transposed(maps.flatten(2), sum_type(maps))
+    return rows.reshape(-1, maps.shape[1] // groups).to(sum_type(maps))
 
 
 def _maps(table: Tensor, v: Tensor) -> Tensor:
     """Such rows as maps of the shape, type and memory format of `v`."""
     b, c, h, w = v.shape
-    maps = table.view(b, h, w, c).permute(0, 3, 1, 2).to(v.dtype)
-    last = v.is_contiguous(memory_format=torch.channels_last) and not v.is_contiguous()
-    return maps if last else maps.contiguous()
+    if v.is_contiguous(memory_format=torch.channels_last) and not v.is_contiguous():
+        return table.view(b, h, w, c).permute(0, 3, 1, 2).to(v.dtype)
+    return _transposed(table.view(b, h * w, c), v.dtype).view(v.shape)
+
+
+def _transposed(matrices: Tensor, dtype: torch.dtype) -> Tensor:
+    """(B, M, N) as new matrices (B, N, M); each by itself, for which PyTorch has a faster copy than for a batch."""
+    b, m, n = matrices.shape
+    out = matrices.new_empty(b, n, m, dtype=dtype)
+    for target, source in zip(out, matrices):
+        target.copy_(source.t())
+    return out
 
 
 def _bags(weight: Tensor, window: Window) -> Tensor:
     """The weights, bag by bag: (B, H, W, groups, taps), 0 where the tap lies outside the map."""
-    b, channels, h, w = weight.shape
-    bags = weight.new_empty(b, h, w, channels, dtype=sum_type(weight))
-    bags.copy_(weight.permute(0, 2, 3, 1))
+    b, _, h, w = weight.shape
+    bags = _transposed(weight.flatten(2), sum_type(weight))
     return _zero_outside_map(bags.view(b, h, w, -1, window.taps), window)
 
 

@@ -42,20 +42,22 @@ def outlook(
     if dropout:
         attention = F.dropout(attention, dropout)
     if stride > 1:
-        return strided.mix(v, attention, num_heads, kernel_size, stride)
+        plain = way == "traced" and not torch.onnx.is_in_onnx_export()
+        form = strided.mix_sliced if plain else strided.mix
+        return form(v, attention, num_heads, kernel_size, stride)
     if way == "compiled":
         from . import compiled  # registers its operator when a graph is first compiled
 
         return compiled.mix(v, attention, num_heads, kernel_size)
-    form = {"eager": taps.mix, "traced": traced.mix, "exported": exported.mix}[way]
-    return form(v, attention, num_heads, kernel_size)
+    dense = {"eager": taps.mix, "traced": traced.mix, "exported": exported.mix}[way]
+    return dense(v, attention, num_heads, kernel_size)
 
 
 def window_centres(x: Tensor, stride: int) -> Tensor:
     """What the attention of each window is predicted from: the mean of each s x s square, of what there is at the edge.
 
-    In compiled and exported graphs it is spelled out: the code that torch 2.15 generates for `ceil_mode` has wrong
-    gradients there, and `torch.export` fixes height and width for it.
+    In most graphs it is spelled out: the code that torch 2.15 generates for `ceil_mode` has wrong gradients there,
+    `torch.export` fixes height and width for it, and some runtimes that take ONNX do not know it.
 
     Args:
         x: (B, C, H, W).
@@ -66,7 +68,7 @@ def window_centres(x: Tensor, stride: int) -> Tensor:
     """
     if stride == 1:
         return x
-    if route() in ("eager", "traced"):
+    if route() in ("eager", "traced") and not torch.onnx.is_in_onnx_export():
         return F.avg_pool2d(x, stride, stride, ceil_mode=True)
     surplus = (0, stride - 1, 0, stride - 1)
     present = F.avg_pool2d(F.pad(torch.ones_like(x[:1, :1]), surplus), stride, stride)
@@ -79,5 +81,8 @@ def _softmax(logits: Tensor, num_heads: int, k: int, way: Route) -> Tensor:
     stacked = logits.reshape(b, num_heads * k * k, k * k, h * w)
     if way in ("eager", "compiled"):
         return stacked.softmax(2).reshape(b, channels, h, w)
-    shifted = (stacked - stacked.amax(2, keepdim=True)).exp()
+    # A pooling, which is the same, since onnxruntime's tools for quantization do not know ReduceMax. OpenVINO prefers it.
+    to_onnx = torch.onnx.is_in_onnx_export()
+    largest = F.max_pool2d(stacked, (k * k, 1)) if to_onnx else stacked.amax(2, keepdim=True)
+    shifted = (stacked - largest).exp()
     return (shifted / shifted.sum(2, keepdim=True)).reshape(b, channels, h, w)

@@ -1,8 +1,8 @@
-"""Outlook attention with strides above 1, on every route: the windows mixed as in the paper, without unfold and fold.
+"""Outlook attention with strides above 1, on every route: the windows as one batched matrix product, rank 4 at most.
 
-At stride s the windows' centres form a map of 1 / s**2 of the pixels, and so does every position of the windows. Mixing
-them entry by entry takes k**4 products of such maps, one node each. No slice has a step, which some runtimes ignore
-without a word, and no tensor has more than four axes.
+At stride s the windows' centres are 1 / s**2 of the pixels, so that the windows, side by side, are only k**2 / s**2
+times as large as the map. A product and an addition for each of the k**4 entries takes two to four times as long, in
+PyTorch and in onnxruntime. No slice has a step, which some runtimes ignore without a word.
 """
 
 from __future__ import annotations
@@ -19,30 +19,58 @@ from ..local_mix.window import cut
 
 def mix(v: Tensor, attention: Tensor, num_heads: int, kernel_size: int, stride: int = 2) -> Tensor:
     """Mix the values (B, C, H, W) by the attention (B, num_heads * k**4, h, w) of every s-th pixel."""
-    k, s, r = kernel_size, stride, kernel_size // 2
+    windows = _gathered(v, num_heads, kernel_size, stride)
+    return _mixed(windows, v, attention, num_heads, kernel_size, stride)
+
+
+def mix_sliced(v: Tensor, attention: Tensor, num_heads: int, kernel_size: int, stride: int = 2) -> Tensor:
+    """The same for graphs in which a runtime may know no gathering by indices, as NCNN."""
+    windows = _sliced(v, num_heads, kernel_size, stride)
+    return _mixed(windows, v, attention, num_heads, kernel_size, stride)
+
+
+def _mixed(windows: Tensor, v: Tensor, attention: Tensor, heads: int, k: int, s: int) -> Tensor:
+    """Mix the windows (B * heads, h * w, k * k, d) and add them where they overlap."""
     b, c, height, width = v.shape
     h, w = attention.shape[2:]
-    entries = attention.reshape(b, num_heads, k**4, h * w).to(v.dtype).split(1, 2)
-    padded = F.pad(v, (r, r, r, r))
-    windows = [
-        # A pooling of one pixel picks every s-th.
-        F.max_pool2d(padded[:, :, cut(y, 2 * r), cut(x, 2 * r)], 1, s).reshape(b, num_heads, c // num_heads, h * w)
-        for y in range(k)
-        for x in range(k)
-    ]
-    mixed = [
-        reduce(add, [entries[i * k * k + j] * window for j, window in enumerate(windows)]).reshape(b, c, h, w)
-        for i in range(k * k)
-    ]
+    n, d = b * heads, c // heads
+    matrices = attention.to(v.dtype).reshape(n, k**4, h * w).transpose(1, 2).reshape(n, h * w, k * k, k * k)
+    mixed = torch.matmul(matrices, windows).reshape(n, h, w, k * k * d).split(d, 3)
     rows = []
     for y_sources in _covering(k, s):
         row = []
         for x_sources in _covering(k, s):
             parts = [_shifted(mixed[iy * k + ix], ty, tx) for iy, ty in y_sources for ix, tx in x_sources]
-            phase = reduce(add, parts) if parts else torch.zeros_like(mixed[0])
-            row.append(phase.reshape(b, c * h, w, 1))
-        rows.append(torch.cat(row, 3).reshape(b, c * h, 1, w * s))
-    return torch.cat(rows, 2).reshape(b, c, h * s, w * s)[:, :, :height, :width]
+            row.append(reduce(add, parts) if parts else torch.zeros_like(mixed[0]))
+        rows.append(torch.cat(row, 3).reshape(n, h, w * s * d))
+    out = torch.cat(rows, 2).reshape(n, h * s, w * s, d)[:, :height, :width]
+    return out.reshape(n, height * width, d).transpose(1, 2).reshape(b, c, height, width)
+
+
+def _gathered(v: Tensor, heads: int, k: int, s: int) -> Tensor:
+    """The values of each window, each pixel from its place."""
+    b, c, height, width = v.shape
+    n, d, r = b * heads, c // heads, k // 2
+    last = v.reshape(n, d, height * width).transpose(1, 2).reshape(n, height, width, d)
+    pixels = F.pad(last, (0, 0, r, r, r, r)).reshape(n, (height + 2 * r) * (width + 2 * r), d)
+    y = torch.arange(0, height, s, dtype=torch.int32, device=v.device).view(-1, 1, 1, 1)
+    x = torch.arange(0, width, s, dtype=torch.int32, device=v.device).view(-1, 1, 1)
+    i = torch.arange(k, dtype=torch.int32, device=v.device)
+    places = (y + i.view(-1, 1)) * (width + 2 * r) + x + i
+    return pixels.index_select(1, places.flatten()).reshape(n, places.shape[0] * places.shape[1], k * k, d)
+
+
+def _sliced(v: Tensor, heads: int, k: int, s: int) -> Tensor:
+    """The same by slices and by poolings of one pixel, which pick every s-th."""
+    b, c, _, _ = v.shape
+    n, d, r = b * heads, c // heads, k // 2
+    padded = F.pad(v, (r, r, r, r))
+    picked = [
+        F.max_pool2d(padded[:, :, cut(y, 2 * r), cut(x, 2 * r)], 1, s).reshape(n, 1, d, -1)
+        for y in range(k)
+        for x in range(k)
+    ]
+    return torch.cat(picked, 1).reshape(n, k * k * d, -1).transpose(1, 2).reshape(n, -1, k * k, d)
 
 
 def _covering(k: int, s: int) -> list[list[tuple[int, int]]]:
@@ -54,8 +82,8 @@ def _covering(k: int, s: int) -> list[list[tuple[int, int]]]:
 
 
 def _shifted(x: Tensor, down: int, right: int) -> Tensor:
-    """The map whose pixel (Y, X) is that of `x` at (Y + down, X + right), 0 outside."""
+    """The map (N, h, w, d) whose pixel (Y, X) is that of `x` at (Y + down, X + right), 0 outside."""
     if not (down or right):
         return x
     p, q = abs(down), abs(right)
-    return F.pad(x, (q, q, p, p))[:, :, cut(p + down, 2 * p), cut(q + right, 2 * q)]
+    return F.pad(x, (0, 0, q, q, p, p))[:, cut(p + down, 2 * p), cut(q + right, 2 * q)]
