@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...plugin.build import build
 from ...yaml_edit.base import Base, compare, find_base
 from ...yaml_edit.files import find_model
+from ...yaml_edit.form import require_form
 from ...yaml_edit.graph import rows_of
+from ...yaml_edit.reading import read_model
 from ..arguments import Rule, argument
 from ..output import console
 from ..row_sizes import row_sizes
@@ -61,9 +61,8 @@ def main(arguments: Arguments) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    model = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(model, dict) or not all(isinstance(model.get(s), list) for s in ("backbone", "head")):
-        raise ValueError(f"{path.name} is no model YAML: it needs 'backbone' and 'head', each a list of rows.")
+    model = read_model(path)
+    require_form(model, path.name)
     return model
 
 
