@@ -109,7 +109,7 @@ def verbs(path: Path) -> dict[str, Any]:
         "lint": lambda: lint_verb.main(lint_verb.Arguments(model=(str(path),))),
         "insert": lambda: insert(path, block="CoTAttention", at="0,before=Detect", arguments={"gate": 0.0}),
         "replace": lambda: insert(path, replace="C3k2:C3k2CoT"),
-        "show": lambda: show_verb.main({"model": str(path), "imgsz": 32}),
+        "show": lambda: show_verb.main(show_verb.Arguments(model=str(path), imgsz=32)),
     }
 
 

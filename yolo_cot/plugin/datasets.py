@@ -20,8 +20,15 @@ class Split(NamedTuple):
     labels: list[Path]
 
 
-def dataset_files(settings: Mapping[str, Any], splits: Sequence[str], task: str) -> tuple[dict[str, Split], list[str]]:
-    """Find the files of each split, and the names of the classes.
+class Files(NamedTuple):
+    """The files of a data set by split, and the names of its classes."""
+
+    splits: dict[str, Split]
+    names: list[str]
+
+
+def dataset_files(settings: Mapping[str, Any], splits: Sequence[str], task: str) -> Files:
+    """Find the files of a data set.
 
     Args:
         settings: train arguments of Ultralytics, `data` among them.
@@ -43,7 +50,7 @@ def dataset_files(settings: Mapping[str, Any], splits: Sequence[str], task: str)
             raise ValueError(f"{settings['data']} has no split '{split}'. Add it, or measure another with split=.")
         found[split] = _folder(Path(data[split])) if task == "classify" else _listed(cfg, data, split)
     names = data["names"]
-    return found, [str(name) for name in (names.values() if isinstance(names, dict) else names)]
+    return Files(found, [str(name) for name in (names.values() if isinstance(names, dict) else names)])
 
 
 def _folder(root: Path) -> Split:

@@ -13,20 +13,30 @@ from yolo_cot.yaml_edit.files import find_model
 
 PLAIN = tiny.MODEL.replace("C3k2CoT", "C3k2").replace("[2, 5]", "[2, 3]")
 PLAIN = "\n".join(line for line in PLAIN.split("\n") if "Attention" not in line)
-QUICK = ("epochs=1", "imgsz=64", "batch=4", "workers=0", "amp=False")
+QUICK = {"epochs": 1, "imgsz": 64, "batch": 4, "workers": 0, "amp": False, "any_budget": True}
 
 
-def inputs(folder: Path) -> list[str]:
-    """Write the data set and the tiny models; returns the words that name them, the plain model first."""
+def inputs(folder: Path) -> dict[str, object]:
+    """Write the data set and the tiny models; returns the arguments that name them, the plain model first."""
     data = tiny.data(folder / "d")
     tiny.model(folder)
     (folder / "yolo11-plain.yaml").write_text(PLAIN)
-    return [f"models={folder / 'yolo11n-plain.yaml'},{folder / 'yolo11n-tiny.yaml'}", f"data={data}", *QUICK]
+    return {"models": f"{folder / 'yolo11n-plain.yaml'},{folder / 'yolo11n-tiny.yaml'}", "data": str(data), **QUICK}
+
+
+def words(given: dict[str, object]) -> list[str]:
+    """Arguments as a command line has them."""
+    return [f"{name}={value}" for name, value in given.items()]
 
 
 def models(*names: str) -> list:
     """Shipped models."""
     return [model_of(name, find_model(name)[0].read_text(encoding="utf-8")) for name in names]
+
+
+def entries(found: list) -> list:
+    """Models as `prepare` takes them."""
+    return [(model.entry, model.text) for model in found]
 
 
 def pretended(folder: Path, results: dict[str, list[float | None]], controls: tuple = (), **settings) -> Plan:
@@ -39,10 +49,8 @@ def pretended(folder: Path, results: dict[str, list[float | None]], controls: tu
         settings: train arguments.
     """
     found = [*models(*(name for name in results if name not in {c.label for c in controls})), *controls]
-    seeds = max(map(len, results.values()))
-    plan = prepare(
-        folder, [(m.entry, m.text) for m in found], seeds, {"data": "set.yaml", "epochs": 3, **settings}, "val", {}
-    )
+    asked = Plan(folder, {"data": "set.yaml", "epochs": 3, **settings}, seeds=max(map(len, results.values())))
+    plan = prepare(asked, entries(found))
     for label, values in results.items():
         for seed, value in enumerate(values):
             if value is not None:
@@ -50,16 +58,24 @@ def pretended(folder: Path, results: dict[str, list[float | None]], controls: tu
     return plan
 
 
-def finish(run: Run, value: float, classes: dict | None = None, **more) -> None:
-    """Write a result."""
+def finish(run: Run, value: float, best: dict | None = None, **more) -> None:
+    """Write a result; `best` and `more` replace what is usual."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    classes = classes or {
-        name: {"map": value + by, "map50": value + 0.2} for name, by in (("disc", 0.1), ("<b>", -0.1))
+    measured = {"map": value, "map50": value + 0.2, "precision": 0.8, "recall": 0.7}
+    content = {
+        "label": run.label,
+        "seed": run.seed,
+        "best": {**measured, "epoch": 2, "classes": {"disc": value + 0.1, "<b>": value - 0.1}, **(best or {})},
+        "last": {**measured, "map": value - 0.01, "epoch": 3},
+        "parameters": 2_600_000,
+        "gflops": 6.5,
+        "seconds": 60.0,
+        "data_order": f"order {run.seed}",
+        "optimizer": "AdamW",
+        "steps": 780,
+        "curve": [value * (1 - 0.5**epoch) for epoch in range(1, 41)],
+        "gates": {},
+        "device": "cpu",
+        "versions": {"python": "3.11", "torch": "2.0", "ultralytics": "8.4.0", "yolo-cot": "0.1.0"},
     }
-    best = {"map": value, "map50": value + 0.2, "precision": 0.8, "recall": 0.7, "epoch": 2, "classes": classes}
-    last = {**best, "map": value - 0.01, "epoch": 3}
-    versions = {"python": "3.11", "torch": "2.0", "ultralytics": "8.4.0", "yolo-cot": "0.1.0"}
-    content = {"label": run.label, "seed": run.seed, "best": best, "last": last, "parameters": 2_600_000}
-    content |= {"gflops": 6.5, "seconds": 60.0, "train_seconds": 50.0, "data_order": f"order {run.seed}"}
-    content |= {"optimizer": "AdamW", "device": "cpu", "versions": versions, **more}
-    write_json(run.folder / "result.json", content)
+    write_json(run.folder / "result.json", {**content, **more})

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.commands.ablate.ablations import finish, inputs
+from tests.commands.verbs import call
 from yolo_cot.commands import ablate
+from yolo_cot.commands.ablate.plan import load
+from yolo_cot.commands.ablate.report import write_report
+from yolo_cot.commands.ablate.results import Results
 
 
 class Ablation:
@@ -13,11 +17,10 @@ class Ablation:
 
     def __init__(self, folder):
         self.folder, self.project, self.made = folder, folder / "p", []
-        words = dict(word.split("=", 1) for word in inputs(folder))
-        self.words = {"models": words["models"], "data": words["data"], "epochs": 1, "imgsz": 64, "batch": 4}
+        self.words = {**inputs(folder), "project": self.project, "seeds": 2, "controls": False}
 
     def run(self, **more):
-        ablate.main({**self.words, "workers": 0, "project": str(self.project), "seeds": 2, "controls": False, **more})
+        call(ablate, **{**self.words, **more})
 
     def work(self, runs, devices, progress):
         for run in runs:
@@ -25,6 +28,11 @@ class Ablation:
                 self.made.append(run.name)
                 finish(run, 0.5 + run.seed / 100 + len(run.label) / 1000)
                 progress.ended(run)
+
+    def report(self):
+        """Write the report, and return its text."""
+        write_report(Results(load(self.project)), {})
+        return (self.project / "report.md").read_text()
 
     def files(self):
         """What stands in the project's folder."""
@@ -34,6 +42,6 @@ class Ablation:
 @pytest.fixture
 def ablation(tmp_path, monkeypatch):
     made = Ablation(tmp_path)
-    monkeypatch.setattr(ablate.ablate_queue, "work", made.work)
-    monkeypatch.setattr(ablate, "times", lambda *_: {})
+    monkeypatch.setattr(ablate.queue, "work", made.work)
+    monkeypatch.setattr(ablate, "report", lambda *_: None)  # it takes seconds; `report` writes it where it matters
     return made

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader
 
 from tests.commands.ablate.ablations import PLAIN, finish
 from yolo_cot.commands.ablate.plan import Run, load
+from yolo_cot.commands.ablate.results import Results
+from yolo_cot.commands.ablate.runs.recorder import same_start
 from yolo_cot.commands.ablate.runs.train import main as make_run
-from yolo_cot.commands.ablate.runs.train import same_start
 
 
 def label(folder):
@@ -101,9 +102,7 @@ def test_a_damaged_result_counts_as_not_finished_and_its_file_is_named(ablation,
     file = ablation.project / "runs" / "yolo11n-tiny-seed0" / "result.json"
     file.write_text(content)
     ablation.made.clear()
-    ablation.run(seeds=1, report=True)
-    text = (ablation.project / "report.md").read_text()
-    assert "1 of 2 runs are not finished and left out (yolo11n-tiny-seed0)" in text
+    assert Results(load(ablation.project)).missing == ["yolo11n-tiny-seed0"]
     ablation.run(seeds=1)
     assert ablation.made == ["yolo11n-tiny-seed0"]
     assert re.search(f"{told}.* The run counts as not finished, and is made again", capsys.readouterr().out)
@@ -159,7 +158,6 @@ def test_seeds_that_saw_the_same_batches_are_told(ablation):
     ablation.run()
     for run in load(ablation.project).runs():
         finish(run, 0.5 + run.seed / 100, data_order="the same")
-    ablation.run(report=True)
-    text = (ablation.project / "report.md").read_text()
+    text = ablation.report()
     assert "Not different seeds: seeds 0, 1 saw the same batches in the same order" in text
     assert "Checked:" not in text

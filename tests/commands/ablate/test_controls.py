@@ -1,4 +1,4 @@
-"""The controls that `yolo-cot ablate` makes, its arguments, and what its folder accepts."""
+"""The controls that `yolo-cot ablate` makes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import torch
 import yaml
 from ultralytics.nn.tasks import DetectionModel
 
-from tests.commands.ablate.ablations import PLAIN, finish, inputs, models, pretended
+from tests.commands.ablate.ablations import entries, models
 from yolo_cot.commands.ablate.controls import controls
 from yolo_cot.commands.ablate.controls.convolution import convolution
 from yolo_cot.commands.ablate.controls.model import model_of, parameters
 from yolo_cot.commands.ablate.controls.widened import widened
-from yolo_cot.commands.ablate.models import classes_of, models_of
-from yolo_cot.commands.ablate.options import listed, read, train_settings
-from yolo_cot.commands.ablate.plan import Run, load
+from yolo_cot.commands.ablate.plan import Plan
 from yolo_cot.commands.ablate.prepare import prepare
 from yolo_cot.nn import GatedConv
 
@@ -86,127 +84,8 @@ def test_the_files_of_controls_build_at_the_scale_of_their_model(tmp_path):
     folder = tmp_path / "run2x"
     found = models("yolo11s", "yolo11s-cot")
     found += controls(found, None)
-    plan = prepare(folder, [(m.entry, m.text) for m in found], 1, {"data": "coco8.yaml"}, "val", {})
+    plan = prepare(Plan(folder, {"data": "coco8.yaml"}, seeds=1), entries(found))
     for model in found:
         built = DetectionModel(str(plan.model_file(model.label)), verbose=False)
         assert sum(p.numel() for p in built.parameters()) == parameters(model, None)
         assert built.yaml["scale"] == "s"
-
-
-def test_more_seeds_and_models_may_be_added_and_nothing_else(tmp_path):
-    made = pretended(tmp_path, {"yolo11n": [0.6, 0.61], "yolo11n-cot": [0.6]})
-    entries = [(m.entry, m.text) for m in models("yolo11n", "yolo11n-outlook")]
-    plan = prepare(tmp_path, entries, 3, dict(made.settings), "val", {})
-    assert [e.label for e in plan.models] == ["yolo11n", "yolo11n-cot", "yolo11n-outlook"]
-    assert plan.seeds == 3
-    assert [run.name for run in plan.runs() if run.finished] == ["yolo11n-seed0", "yolo11n-cot-seed0", "yolo11n-seed1"]
-    assert [run.seed for run in plan.runs()] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-    assert load(tmp_path) == plan
-    # Asking for fewer seeds takes none away.
-    assert prepare(tmp_path, entries, 1, dict(made.settings), "val", {}).seeds == 3
-
-    other = models("yolo11n-cot", "yolo11n")
-    text = other[1].text.replace("[64, 3, 2]", "[32, 3, 2]")
-    changed = [model_of("yolo11n", text), other[0]]
-    for found, settings, split, told in (
-        (models("yolo11n"), {"data": "set.yaml", "epochs": 4}, "val", "epochs was 3, now 4"),
-        (models("yolo11n"), {"data": "set.yaml"}, "val", "epochs was 3, now None"),
-        (models("yolo11n"), made.settings, "test", "split was val, now test"),
-        (other, made.settings, "val", "the first model was yolo11n, now yolo11n-cot"),
-        (changed, made.settings, "val", "the text of yolo11n has changed"),
-    ):
-        with pytest.raises(ValueError, match=rf"holds runs made otherwise: {told}"):
-            prepare(tmp_path, [(m.entry, m.text) for m in found], 2, settings, split, {})
-
-
-def test_a_data_yaml_that_changed_is_refused(tmp_path):
-    inputs(tmp_path)
-    data, entries = tmp_path / "d" / "data.yaml", [(m.entry, m.text) for m in models("yolo11n")]
-    prepare(tmp_path / "p", entries, 1, {"data": str(data)}, "val", {})
-    data.write_text(data.read_text().replace("square", "box"))
-    # As long as no run is finished, there is nothing that it could spoil.
-    plan = prepare(tmp_path / "p", entries, 1, {"data": str(data)}, "val", {})
-    finish(plan.runs()[0], 0.5)
-    data.write_text(data.read_text().replace("box", "block"))
-    with pytest.raises(ValueError, match=r"the content of .*data\.yaml has changed"):
-        prepare(tmp_path / "p", entries, 1, {"data": str(data)}, "val", {})
-
-
-def test_a_plan_of_another_version_is_refused(tmp_path):
-    (tmp_path / "plan.json").write_text('{"format": 99}')
-    with pytest.raises(ValueError, match=r"plan\.json was written by another version"):
-        load(tmp_path)
-
-
-def test_every_run_is_told_its_seed_device_and_model(tmp_path):
-    plan = pretended(tmp_path, {"yolo11n": [None]}, pretrained="x.pt")
-    job = Run(plan, "yolo11n", 0).job("1")
-    assert job["settings"] == {"data": "set.yaml", "epochs": 3, "pretrained": "x.pt", "device": "1"}
-    assert (job["seed"], job["split"], job["label"]) == (0, "val", "yolo11n")
-    assert "Conv" in (tmp_path / "models" / "yolo11n.yaml").read_text()
-
-
-def test_lists_are_read_as_the_command_line_gives_them():
-    assert listed("a.yaml, b.yaml") == listed(["a.yaml", "b.yaml"]) == listed("[a.yaml,b.yaml]")
-    assert listed((0, 1)) == ["0", "1"]
-    assert read({"device": (0, 1)}).device == ["0", "1"]
-    assert read({"device": ""}).device == [""]
-
-
-def test_every_run_gets_the_same_budget(tmp_path):
-    options = read({"data": "coco8.yaml", "epochs": 3})
-    assert train_settings(options) == {"plots": False, "patience": 0, "data": "coco8.yaml", "epochs": 3}
-    assert classes_of("coco8.yaml") == 80
-
-
-@pytest.mark.parametrize(
-    "words, message",
-    [
-        ({"sedes": 3}, r"no argument 'sedes'\. Did you mean 'seeds'\?"),
-        ({"seed": 3}, r"sets seed itself, for every run; got seed=3"),
-        ({"seeds": 0}, r"seeds as a whole number of 1 or more; got 0"),
-        ({"seeds": True}, r"seeds as a whole number of 1 or more; got True"),
-        ({"controls": 2}, r"controls=True or controls=False; got 2"),
-        ({"metric": "f1"}, r"metric from map, map50, last_map, last_map50; got f1"),
-        ({"split": "dev"}, r"split from val, test, train; got dev"),
-        ({"confidence": 95}, r"confidence from 0\.5 to below 1, such as 0\.95; got 95"),
-        ({"plan": -1}, r"plan in points \(hundredths of mAP\) above 0; got -1"),
-        ({"plan": True}, r"plan in points \(hundredths of mAP\) above 0; got True"),
-        ({"epochs": 3}, r"needs data=, one data set's YAML; got None"),
-        ({"data": ["a.yaml", "b.yaml"]}, r"one data set's YAML"),
-        ({"data": "coco8.yaml", "batch": -1}, r"the same batch for every model.*got -1"),
-        ({"data": "coco8.yaml", "device": "9"}, r"device=9 is not there: PyTorch sees \d GPUs"),
-    ],
-)
-def test_an_argument_that_does_not_fit_is_refused(words, message):
-    with pytest.raises(ValueError, match=message):
-        train_settings(read(words))
-
-
-def test_weights_that_are_not_there_are_refused():
-    with pytest.raises(FileNotFoundError, match=r"no weights in pretrained=runs/x\.pt"):
-        train_settings(read({"data": "coco8.yaml", "pretrained": "runs/x.pt"}))
-
-
-@pytest.mark.parametrize(
-    "names, error, message",
-    [
-        ([], ValueError, r"two or more with commas between them, the base first; got none"),
-        (["yolo11n.yaml"], ValueError, r"the base first; got yolo11n\.yaml"),
-        (["yolo11n.yaml", "yolo11n.yaml"], ValueError, r"two models are called yolo11n"),
-        (["yolo11n.yaml", "yolo11n.pt"], ValueError, r"models= takes YAMLs.*got yolo11n\.pt"),
-        (["yolo11n.yaml", "yolo11n-seg.yaml"], ValueError, r"yolo11n-seg is a model for the task 'segment'"),
-        (["yolo11n.yaml", "yolo11n-cto.yaml"], FileNotFoundError, r"no model YAML 'yolo11n-cto\.yaml'"),
-    ],
-)
-def test_models_that_cannot_be_compared_are_refused(names, error, message):
-    with pytest.raises(error, match=message):
-        models_of(names, "coco8.yaml", True)
-
-
-def test_a_data_set_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no data YAML missing\.yaml"):
-        classes_of("missing.yaml")
-    (tmp_path / "model.yaml").write_text(PLAIN.replace("nc: 2\n", ""))
-    with pytest.raises(ValueError, match=r"model\.yaml is no data YAML: it needs 'names'"):
-        classes_of(str(tmp_path / "model.yaml"))

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.commands.ablate.ablations import inputs
+from tests.commands.ablate.ablations import inputs, words
 from tests.processes import YOLO_COT, python
 from yolo_cot.commands.ablate.plan import load
 
@@ -40,12 +40,13 @@ if any("yolo11n-tiny-seed0" in word for word in sys.orig_argv):
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_no_finished_run_and_the_ablation_goes_on_when_there_is_room(tmp_path, small_disk):
     project = small_disk / "p"
-    words = [*inputs(tmp_path), f"project={project}", "seeds=1", "controls=False", "device=cpu"]
+    given = {**inputs(tmp_path), "project": project, "seeds": 1, "controls": False, "device": "cpu"}
     (tmp_path / "sitecustomize.py").write_text(FILLING.format(place=small_disk))
     path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    done = python(YOLO_COT, "ablate", *words, status=1, PYTHONPATH=path)
+    done = python(YOLO_COT, "ablate", *words(given), status=1, PYTHONPATH=path)
     assert "No space left on device" in done.stderr + (project / "logs" / "yolo11n-tiny-seed0.txt").read_text()
     assert "Traceback" not in done.stderr
     first, second = load(project).runs()
@@ -53,7 +54,7 @@ def test_a_full_disk_loses_no_finished_run_and_the_ablation_goes_on_when_there_i
     assert first.finished
     assert not second.finished
     (small_disk / "filler").unlink()
-    done = python(YOLO_COT, "ablate", *words)
+    done = python(YOLO_COT, "ablate", *words(given))
     assert "yolo11n-plain seed 0 started" not in done.stdout
     assert (first.folder / "result.json").read_bytes() == result
     assert second.finished

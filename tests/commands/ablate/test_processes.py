@@ -8,15 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from importlib.util import find_spec
+from io import StringIO
 
 import psutil
 import pytest
 import torch
 
-from tests.commands.ablate.ablations import inputs
-from tests.processes import YOLO_COT, environment, python
-from yolo_cot.commands.ablate.plan import load
+from tests.commands.ablate.ablations import finish, inputs, words
+from tests.commands.verbs import call
+from tests.processes import YOLO_COT, environment
+from yolo_cot.commands import ablate
+from yolo_cot.commands.ablate.plan import Plan, Run, load
 
 WAIT = 300  # seconds, far more than a loaded machine needs
 
@@ -92,59 +96,55 @@ def with_start_up(folder, code):
 
 
 @pytest.fixture(scope="module")
-def ablation(tmp_path_factory):
-    """One that a second process was refused beside, that was killed during its second run, and then went on to more."""
+def story(tmp_path_factory):
+    """One ablation: a second one is refused beside it, it is killed during its second run, then it goes on to more."""
     folder = tmp_path_factory.mktemp("ablate")
-    words = [*inputs(folder), f"project={folder / 'p'}"]
+    given = {**inputs(folder), "project": folder / "p", "controls": False, "device": "cpu"}
     first, other = folder / "p" / "runs" / "yolo11n-plain-seed0", folder / "p" / "runs" / "yolo11n-tiny-seed0"
-    path = with_start_up(folder, WAITING)
-    killed = started(*words, "seeds=1", "controls=False", "device=cpu", PYTHONPATH=path)
+    killed = started(*words({**given, "seeds": 1}), PYTHONPATH=with_start_up(folder, WAITING))
     until(lambda: (other / "weights").is_dir() or killed.poll() is not None, "the second run")
     plan = (folder / "p" / "plan.json").read_bytes()
-    second = python(YOLO_COT, "ablate", *words, "epochs=2", "seeds=3", status=1)
+    with pytest.raises(ValueError, match="another yolo-cot ablate is at work in") as refused:
+        call(ablate, **{**given, "epochs": 2, "seeds": 3})
     spoiled = (folder / "p" / "plan.json").read_bytes() != plan
     (run,) = children(psutil.Process(killed.pid))
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     until(lambda: gone(run), "the run to end with the process that started it")
-    kept = (first / "result.json").stat().st_mtime_ns
-    unfinished = (other / "result.json").exists()
-    path = with_start_up(folder, DRAWING)
-    again = python(YOLO_COT, "ablate", *words, "seeds=2", "device=cpu,cpu", timeout=2 * WAIT, PYTHONPATH=path)
-    found = {"folder": folder / "p", "words": words, "kept": kept, "unfinished": unfinished, "output": again.stdout}
-    return {**found, "refused": second.stderr, "spoiled": spoiled}
+    kept, unfinished = (first / "result.json").stat().st_mtime_ns, (other / "result.json").exists()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as output:
+        patch.setenv("PYTHONPATH", with_start_up(folder, DRAWING))
+        call(ablate, **{**given, "seeds": 2, "device": "cpu,cpu"})
+    found = {"folder": folder / "p", "given": given, "kept": kept, "unfinished": unfinished, "refused": refused}
+    return {**found, "output": output.getvalue(), "spoiled": spoiled}
 
 
-def test_a_killed_ablation_goes_on_and_loses_no_finished_run(ablation):
-    folder = ablation["folder"]
-    assert not ablation["unfinished"]
-    assert (folder / "runs" / "yolo11n-plain-seed0" / "result.json").stat().st_mtime_ns == ablation["kept"]
+def test_a_killed_ablation_goes_on_and_loses_no_finished_run(story):
+    folder, output = story["folder"], story["output"]
+    assert not story["unfinished"]
+    assert (folder / "runs" / "yolo11n-plain-seed0" / "result.json").stat().st_mtime_ns == story["kept"]
     plan = load(folder)
-    assert [m.label for m in plan.models[:3]] == ["yolo11n-plain", "yolo11n-tiny", "yolo11n-tiny-as-conv"]
-    assert plan.models[3].kind == "widened"
-    assert all(run.finished for run in plan.runs())
-    assert len(plan.runs()) == 8
-    output = ablation["output"]
+    assert [model.label for model in plan.models] == ["yolo11n-plain", "yolo11n-tiny"]
+    assert [run.finished for run in plan.runs()] == [True] * 4
     assert "yolo11n-plain seed 0 started" not in output
-    assert "yolo11n-tiny seed 0 started on cpu; 1 of 8 runs finished, 7 left" in output
-    assert "8 of 8 runs finished" in output
+    assert "yolo11n-tiny seed 0 started on cpu; 1 of 4 runs finished, 3 left" in output
+    assert "4 of 4 runs finished" in output
 
 
-def test_a_second_process_is_refused_and_leaves_the_plan_of_the_first_alone(ablation):
-    assert "another yolo-cot ablate is at work in" in ablation["refused"]
-    assert not ablation["spoiled"]
+def test_a_second_ablation_leaves_the_plan_of_the_one_at_work_alone(story):
+    assert not story["spoiled"]
 
 
-def test_with_one_seed_all_models_see_the_same_batches_and_with_another_seed_others(ablation):
+def test_with_one_seed_all_models_see_the_same_batches_and_with_another_seed_others(story):
     orders = {}
-    for run in load(ablation["folder"]).runs():
+    for run in load(story["folder"]).runs():
         orders.setdefault(run.seed, set()).add(run.result()["data_order"])
     assert [len(found) for found in orders.values()] == [1, 1]
     assert orders[0] != orders[1]
 
 
-def test_a_result_holds_what_the_report_needs(ablation):
-    run = next(run for run in load(ablation["folder"]).runs() if run.name == "yolo11n-tiny-seed1")
+def test_a_result_holds_what_the_report_needs(story):
+    run = next(run for run in load(story["folder"]).runs() if run.name == "yolo11n-tiny-seed1")
     result = run.result()
     assert (result["label"], result["seed"], result["last"]["epoch"]) == ("yolo11n-tiny", 1, 1)
     assert set(result["versions"]) == {"python", "torch", "ultralytics", "yolo-cot"}
@@ -153,49 +153,59 @@ def test_a_result_holds_what_the_report_needs(ablation):
     assert result["parameters"] == sum(p.numel() for p in model.parameters())
     assert best["train_args"]["seed"] == 1
     assert result["gflops"] > 0
+    assert result["steps"] == 1  # 8 pictures in batches of 4, gathered into one step
+    assert len(result["curve"]) == 1
+    assert set(result["gates"]) == {"4.OutlookAttention", "5.CoTAttention"}
+    assert set(result["best"]["sizes"]) == {"all", "small", "medium", "large"}
+    assert len(result["best"]["curves"]["precision_over_recall"]) == 101
 
 
-def test_the_report_is_written_and_written_again_without_training(ablation):
-    folder = ablation["folder"]
-    for name in ("results.csv", "comparisons.csv", "report.md"):
+def test_the_report_is_written_and_written_again_without_training(story, capsys):
+    folder = story["folder"]
+    for name in ("results.csv", "comparisons.csv", "report.md", "tables.tex", "tables/models.csv"):
         assert (folder / name).stat().st_size > 0
     latency = json.loads((folder / "latency.json").read_text())
-    assert len(latency["milliseconds"]) == 4
-    assert min(latency["milliseconds"].values()) > 0
+    assert latency["forward"].keys() == latency["whole"].keys() == {"yolo11n-plain", "yolo11n-tiny"}
+    assert all(0 < low <= middle <= high for middle, low, high in latency["forward"].values())
     page = (folder / "report.html").read_text()
-    for name in ("report.html", "latency.json"):
-        (folder / name).rename(folder / f"{name}.old")
-    (folder / "latency.json.old").rename(folder / "latency.json")
-    output = python(YOLO_COT, "ablate", "report=True", f"project={folder}").stdout
+    (folder / "report.html").unlink()
+    call(ablate, report=True, project=folder)
+    output = capsys.readouterr().out
     assert "yolo11n-tiny against yolo11n-plain: " in output
     assert "started" not in output
     assert (folder / "report.html").read_text() == page
 
 
-def test_another_setting_in_the_same_folder_is_refused(ablation):
-    words = [word for word in ablation["words"] if not word.startswith("imgsz")]
-    done = python(YOLO_COT, "ablate", *words, "imgsz=96", "seeds=2", status=1)
-    assert "imgsz was 64, now 96. Repeat those settings, or use another project=." in done.stderr
-    assert "Traceback" not in done.stderr
+# A run that ends at once: well, with a result that is there already, or not.
+AT_ONCE = """
+import json, shutil, sys
+from pathlib import Path
+run = json.loads(Path(sys.argv[1]).read_text())
+if run["label"] == "yolo11n-tiny":
+    sys.exit("out of luck")
+shutil.copy(run["settings"]["pretrained"], Path(sys.argv[1]).with_name("result.json"))
+"""
 
 
-def test_a_run_that_fails_is_told_and_the_others_are_made(tmp_path):
-    words = [*inputs(tmp_path), f"project={tmp_path / 'p'}", "seeds=1", "controls=False", "device=cpu"]
-    failing = (
-        "import sys\nif any('yolo11n-tiny-seed0' in word for word in sys.orig_argv):\n    sys.exit('out of luck')\n"
-    )
-    done = python(YOLO_COT, "ablate", *words, status=1, PYTHONPATH=with_start_up(tmp_path, failing))
-    assert "yolo11n-plain seed 0 finished" in done.stdout
-    assert "yolo11n-tiny seed 0 failed; 1 of 2 runs finished, 1 failed" in done.stdout
-    assert "1 run failed: yolo11n-tiny-seed0" in done.stderr
-    assert "ends with: SystemExit: out of luck. The same command tries them again." in done.stderr
+def test_a_run_that_fails_is_told_and_the_others_are_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ablate.queue, "COMMAND", (sys.executable, "-c", AT_ONCE))
+    monkeypatch.setattr(ablate, "latencies", lambda *_: {})
+    finish(Run(Plan(tmp_path / "other", {}), "yolo11n-plain", 0), 0.5)
+    result = tmp_path / "other" / "runs" / "yolo11n-plain-seed0" / "result.json"
+    given = {**inputs(tmp_path), "project": tmp_path / "p", "seeds": 1, "controls": False, "pretrained": result}
+    told = r"1 run failed: yolo11n-tiny-seed0\..* ends with: out of luck\. The same command tries them again\."
+    with pytest.raises(ValueError, match=told):
+        call(ablate, **given)
+    output = capsys.readouterr().out
+    assert "yolo11n-plain seed 0 finished" in output
+    assert "yolo11n-tiny seed 0 failed; 1 of 2 runs finished, 1 failed" in output
     assert (tmp_path / "p" / "report.html").is_file()
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'ray[tune]'")
 def test_on_ray_the_run_of_a_killed_worker_is_made_again(tmp_path):
-    words = [*inputs(tmp_path), f"project={tmp_path / 'p'}", "seeds=1", "controls=False", "device=cpu", "ray=auto"]
-    with started(*words) as process:
+    given = {**inputs(tmp_path), "project": tmp_path / "p", "seeds": 1, "controls": False, "device": "cpu"}
+    with started(*words({**given, "ray": "auto"})) as process:
         here = psutil.Process()
         (run,) = until(lambda: children(here), "the first run")
         worker = run.parent()
@@ -214,6 +224,6 @@ def test_on_ray_the_run_of_a_killed_worker_is_made_again(tmp_path):
 
 @pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed")
 def test_without_ray_the_message_says_what_to_install(tmp_path):
-    words = [*inputs(tmp_path), f"project={tmp_path / 'p'}", "seeds=1", "controls=False", "ray=auto"]
-    done = python(YOLO_COT, "ablate", *words, status=1)
-    assert 'needs Ray, which is not installed. Run  pip install "yolo-cot[ray]"' in done.stderr
+    given = {**inputs(tmp_path), "project": tmp_path / "p", "seeds": 1, "controls": False, "ray": "auto"}
+    with pytest.raises(ImportError, match=r'needs Ray, which is not installed\. Run  pip install "yolo-cot\[ray\]"'):
+        call(ablate, **given)

@@ -11,19 +11,27 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.commands.ablate.ablations import finish, models, pretended
+from tests.commands.verbs import call
 from yolo_cot.commands import ablate
 from yolo_cot.commands.ablate.controls import controls
 from yolo_cot.commands.ablate.plan import Run, load
-from yolo_cot.commands.ablate.report import write_report
+from yolo_cot.commands.ablate.report import write_report as write
+from yolo_cot.commands.ablate.results import Results
 
 BASE = [0.600, 0.606, 0.594, 0.603, 0.597]
 LATENCY = {
-    "milliseconds": {"yolo11n": 20.0, "yolo11n-cot": 23.0},
+    "forward": {"yolo11n": [20.0, 19.0, 21.0], "yolo11n-cot": [23.0, 22.5, 23.5]},
+    "whole": {"yolo11n": [25.0, 24.0, 26.0], "yolo11n-cot": [28.0, 27.0, 29.0]},
+    "runtime": "torch",
     "device": "a processor",
     "imgsz": 640,
     "rounds": 50,
     "threads": 1,
 }
+
+
+def write_report(plan, latency):
+    return write(Results(plan), latency)
 
 
 def plus(values, *gains):
@@ -54,7 +62,7 @@ def test_a_gain_over_base_and_controls_is_told_and_noise_is_not(tmp_path):
     assert re.search(r"no difference that 5 seeds can show; \d\.\d\d points would have been needed", text)
     assert "4 comparisons beside each other" in text
     assert "with one seed all models saw the same pictures and labels in the same order" in text
-    assert "yolo-cot ablate models=yolo11n.yaml,yolo11n-cot.yaml,yolo11n-outlook.yaml seeds=5 data=set.yaml" in text
+    assert "yolo-cot ablate models=yolo11n.yaml,yolo11n-cot.yaml,yolo11n-outlook.yaml data=set.yaml seeds=5" in text
 
 
 def test_a_gain_that_a_control_has_too_is_not_given_to_the_block(tmp_path):
@@ -65,7 +73,7 @@ def test_a_gain_that_a_control_has_too_is_not_given_to_the_block(tmp_path):
     text = (tmp_path / "report.md").read_text()
     told = f"better than the base, but not shown to be better than {made[0].label}, so its size may explain it"
     assert f"### yolo11n-cot: {told}" in text
-    assert "Latency was not measured." in text
+    assert "The time for a picture was not measured." in text
 
 
 class Reader(HTMLParser):
@@ -95,7 +103,7 @@ def test_the_page_is_whole_and_needs_nothing_from_outside(tmp_path):
     reader.feed(page)
     assert not reader.open
     assert not reader.outside
-    assert reader.images == 3
+    assert reader.images == 4
     assert "url(" not in page
     assert "&lt;b&gt;" in page  # a class of that name is text
     assert "<b>" not in page
@@ -107,14 +115,14 @@ def test_markdown_shows_class_names_as_they_are(tmp_path):
     names = ["<script>alert(1)</script>", "a|b", "*c* _d_ `e`", "[f](g)", "$h$ & ~~i~~", "# j", "k\\"]
     plan = pretended(tmp_path, {"yolo11n": [None], "yolo11n-cot": [None]})
     for run in plan.runs():
-        finish(run, 0.6, classes={name: {"map": 0.5, "map50": 0.6} for name in names})
+        finish(run, 0.6, best={"classes": dict.fromkeys(names, 0.5)})
     write_report(plan, {})
     # As strict as any: HTML in it counts as HTML.
     page = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     shown = page.render((tmp_path / "report.md").read_text())
     assert "<script" not in shown
-    header = re.search(r"<h2>Per class</h2>\n<table>.*?</tr>", shown, re.DOTALL)[0]
-    assert [unescape(cell) for cell in re.findall(r">([^<>]*)</th>", header)] == ["model", *names]
+    header = re.search(r"of every class.*?</tr>", shown, re.DOTALL)[0]
+    assert [unescape(cell) for cell in re.findall(r">([^<>]*)</th>", header)] == ["model", "seeds", *names]
 
 
 def test_the_tables_hold_every_run_and_every_comparison(tmp_path):
@@ -124,7 +132,7 @@ def test_the_tables_hold_every_run_and_every_comparison(tmp_path):
         runs = list(csv.DictReader(file))
     assert len(runs) == 9
     assert runs[0]["map"] == "0.60000"
-    assert runs[0]["AP50-95 disc"] == "0.7"
+    assert runs[0]["map of disc"] == "0.7"
     assert {r["latency_ms"] for r in runs} == {"20.0", "23.0"}
     with (tmp_path / "comparisons.csv").open() as file:
         (one,) = csv.DictReader(file)
@@ -180,12 +188,12 @@ def test_nothing_learned_is_told(tmp_path):
 
 def test_the_plan_takes_its_spread_from_the_runs_or_from_the_user(tmp_path, capsys):
     pretended(tmp_path, {"yolo11n": BASE, "yolo11n-cot": plus(BASE, *NOISE)})
-    ablate.main({"plan": 0.5, "project": str(tmp_path)})
+    call(ablate, plan=0.5, project=tmp_path)
     told = capsys.readouterr().out
     assert "0.44 points, of mAP50-95 of the best epoch, from the 5 seeds in" in told
     assert re.search(r"1 comparison beside each other, at 95% confidence in all: 9 seeds\.", told)
     assert "it may be as large as 0.69" in told
-    ablate.main({"plan": 0.5, "sd": 0.45, "project": str(tmp_path / "none"), "models": "a,b,c"})
+    call(ablate, plan=0.5, sd=0.45, project=tmp_path / "none", models="a,b,c")
     told = capsys.readouterr().out
     assert "0.45 points, as given with sd=" in told
     assert "6 comparisons beside each other" in told

@@ -19,7 +19,7 @@ from yolo_cot.commands.ablate.statistics import (
     seeds_needed,
 )
 
-ROUNDS = 3000
+ROUNDS = 2000
 # Four standard errors of a share near 5 % over that many rounds.
 NOISE = 4 * math.sqrt(0.05 * 0.95 / ROUNDS)
 

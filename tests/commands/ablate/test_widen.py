@@ -12,8 +12,8 @@ from tests.commands.ablate.ablations import PLAIN, models
 from tests.entry_points import tiny
 from yolo_cot.commands.ablate.controls.model import model_of
 from yolo_cot.commands.ablate.controls.widened import scale_of, with_width
-from yolo_cot.commands.ablate.runs.train import fitted, train
-from yolo_cot.commands.ablate.runs.widen import CannotWiden, widen
+from yolo_cot.commands.ablate.runs.train import train
+from yolo_cot.commands.ablate.runs.widen import CannotWiden, fitted, widen
 
 
 def pair(name, factor):
@@ -79,7 +79,7 @@ def test_weights_that_cannot_be_widened_are_given_as_they_are(tmp_path, monkeypa
     def refuse(narrow, wide):
         raise CannotWiden("no such layer.")
 
-    monkeypatch.setattr("yolo_cot.commands.ablate.runs.train.widen", refuse)
+    monkeypatch.setattr("yolo_cot.commands.ablate.runs.widen.widen", refuse)
     (tmp_path / "yolo11n-plain.yaml").write_text(PLAIN)
     YOLO(tmp_path / "yolo11n-plain.yaml").save(tmp_path / "weights.pt")
     given = str(tmp_path / "weights.pt")

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import statistics
+
 from .results import Results
+from .settled import last_quarter, verdict
+
+# A gate below that has hardly let its block take part.
+OPEN = 0.05
 
 
-def caveats(results: Results, metric: str) -> list[str]:
+def caveats(results: Results) -> list[str]:
     """What weakens the comparisons, one paragraph each; empty if nothing does."""
-    found = [unfinished(results), *data_order(results), handicapped(results, metric), nothing_learned(results, metric)]
+    found = [
+        unfinished(results),
+        *data_order(results),
+        handicapped(results),
+        closed_gates(results),
+        unsettled(results),
+        nothing_learned(results),
+    ]
     return [text for text in found if text]
 
 
@@ -42,19 +55,47 @@ def data_order(results: Results) -> list[str]:
     return found
 
 
-def handicapped(results: Results, metric: str) -> str:
+def handicapped(results: Results) -> str:
     """Controls that could not start from the pretrained weights."""
     if not results.handicapped:
         return ""
-    names = ", ".join(f"{label} ({results.mean(label, metric)})" for label in results.handicapped)
+    means = {label: statistics.fmean(results.values(label).values()) for label in results.handicapped}
+    names = ", ".join(f"{label} ({value:.2f})" for label, value in means.items())
     return (
         f"Trained, but not compared: {names}. Most of the pretrained weights did not fit, so a difference would "
         "say what the weights are worth, not what a block is worth. With pretrained=False all start alike."
     )
 
 
-def nothing_learned(results: Results, metric: str) -> str:
+def closed_gates(results: Results) -> str:
+    """Models whose gates have hardly opened, and those that had not settled."""
+    said = []
+    for label, runs in results.runs.items():
+        ends = [curve[-1] for run in runs.values() for curve in run["gates"].values() if curve]
+        if ends and max(ends) < OPEN:
+            said.append(f"{label} (at most {max(ends):.3f})")
+    if not said:
+        return ""
+    return (
+        f"The gates have hardly opened: {', '.join(said)}. These models were nearly the base, so the comparison says "
+        "little about their blocks. Train longer, or with a higher gate_lr=."
+    )
+
+
+def unsettled(results: Results) -> str:
+    """Models that were still learning when their trainings ended."""
+    rising = [
+        label
+        for label, runs in results.runs.items()
+        if verdict([100 * last_quarter(run["curve"]) for run in runs.values()]).startswith("no")
+    ]
+    if not rising:
+        return ""
+    return f"Not settled: {', '.join(rising)} still gained at the end of the trainings; longer ones may end otherwise."
+
+
+def nothing_learned(results: Results) -> str:
     """A metric that is 0 throughout."""
-    if any(value > 0 for label in results.runs for value in results.values(label, metric).values()):
+    if any(value > 0 for label in results.runs for value in results.values(label).values()):
         return ""
     return "No run has learned anything that this metric sees, so there was nothing to compare. Train longer."

@@ -7,31 +7,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...plugin.datasets import dataset_files
+from ...plugin.datasets import Files
 
 # Up to so many bytes the pictures of a split are read whole. Beyond, of each its size and three pieces.
 WHOLE = 1 << 28
 PIECE = 1 << 14
 
 
-def inputs_of(settings: Mapping[str, Any], split: str, task: str = "detect") -> dict[str, str]:
-    """Digest the data set and the pretrained weights.
+def digests(files: Files, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Digest a data set and the pretrained weights.
 
     Args:
+        files: the files of the data set.
         settings: train arguments of Ultralytics.
-        split: the split that is measured.
-        task: `detect`, `classify`, ...
 
     Returns:
         Digests by what they are of, such as "labels of train".
-
-    Raises:
-        ValueError: the data set is not there or not whole, or has no such split.
     """
-    # The best epoch is chosen on `val`, whatever is measured.
-    splits, names = dataset_files(settings, sorted({"train", "val", split}), task)
-    found = {"class names": sha256("\n".join(names).encode())}
-    for name, (pictures, labels) in splits.items():
+    found = {"class names": sha256("\n".join(files.names).encode())}
+    for name, (pictures, labels) in files.splits.items():
         small = sum(file.stat().st_size for file in pictures) <= WHOLE
         found[f"pictures of {name}"] = of_files(pictures, WHOLE if small else PIECE)
         found[f"labels of {name}"] = of_files([file for file in labels if file.is_file()])

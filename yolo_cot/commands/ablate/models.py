@@ -1,28 +1,27 @@
-"""The models and the data set of an ablation, found and checked before anything is trained."""
+"""The models of an ablation, found and checked before anything is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import yaml
-from ultralytics.utils import ROOT
-
-from ...paths import data_dir
+from ...plugin.gates.budget import reachable, shut
 from ...plugin.naming import task_of
 from ...yaml_edit.files import find_model
-from .controls import Model, controls, model_of
-from .controls.model import parameters
+from .controls import controls
+from .controls.equal_latency import equal_latency
+from .controls.model import Model, built, model_of
+from .plan import Plan
+from .tasks import METRICS
 
 
-def models_of(names: Sequence[str], data: str, controlled: bool) -> list[Model]:
-    """The models by path or name, the base first, and their controls behind them.
-
-    Every one is built once, so that a fault is found before the first run.
+def given(names: Sequence[str]) -> tuple[list[Model], str]:
+    """The models by path or name, the base first, and their task.
 
     Raises:
-        ValueError: fewer than two, two of one name, a checkpoint, or no detector.
-        FileNotFoundError: no such model or data set.
+        ValueError: fewer than two, two of one name, a checkpoint, or several tasks.
+        FileNotFoundError: no such model.
     """
     if len(names) < 2:
         got = ", ".join(names) or "none"
@@ -30,29 +29,20 @@ def models_of(names: Sequence[str], data: str, controlled: bool) -> list[Model]:
             "yolo-cot ablate compares models: models= takes two or more with commas between them, the base first; "
             f"got {got}."
         )
-    classes = classes_of(data)
     models = [_model(name) for name in names]
-    labels = [model.label for model in models]
-    folded = [label.lower() for label in labels]  # some file systems know no difference
-    if twice := next((label for label in labels if folded.count(label.lower()) > 1), None):
+    labels = [model.label.lower() for model in models]  # some file systems know no difference
+    if twice := next((model.label for model in models if labels.count(model.label.lower()) > 1), None):
         raise ValueError(f"two models are called {twice}; every model needs a file name of its own. Rename one file.")
-    for model in models:
-        task = task_of({**model.values, "scale": ""})
-        if task != "detect":
-            raise ValueError(f"yolo-cot ablate compares detectors; {model.label} is a model for the task '{task}'.")
-        parameters(model, classes)
-    made = controls(models, classes) if controlled else []
-    for control in made:
-        if control.label.lower() in map(str.lower, labels):
-            raise ValueError(
-                f"{control.label} is the name of a control that yolo-cot ablate makes, and a model of that name was "
-                "given that is another. Rename its file, or leave the controls out with controls=False."
-            )
-    return [*models, *made]
+    tasks = {model.label: task_of(model.values) for model in models}
+    task = next(iter(tasks.values()))
+    if len(set(tasks.values())) > 1 or task not in METRICS:
+        told = ", ".join(f"{label}: {task}" for label, task in tasks.items())
+        raise ValueError(f"yolo-cot ablate compares models of one task, of {', '.join(METRICS)}; got {told}.")
+    return models, task
 
 
 def _model(name: str) -> Model:
-    if Path(name).suffix == ".pt":
+    if Path(name).suffix in (".pt", ".bundle"):
         raise ValueError(
             f"models= takes YAMLs, so that all models start alike; got {name}. Give weights as pretrained={name}."
         )
@@ -60,21 +50,49 @@ def _model(name: str) -> Model:
     return model_of(Path(name).name.removesuffix(".yaml").removesuffix(".yml"), path.read_text(encoding="utf-8"))
 
 
-def classes_of(data: str) -> int | None:
-    """Number of classes that a data YAML names; None for a data set that Ultralytics finds by itself.
+def check_gates(models: Sequence[Model], settings: Mapping[str, Any], pictures: int, classes: int) -> None:
+    """Refuse trainings that say nothing about the blocks: too short for gates that start shut.
+
+    Every model is built here once, so that a fault in a YAML is found before the first run.
 
     Raises:
-        FileNotFoundError: there is no such YAML.
-        ValueError: it names no classes.
+        ValueError: some model has such gates.
     """
-    for file in (Path(data), data_dir() / data, ROOT / "cfg" / "datasets" / data):
-        if file.is_file() and file.suffix in (".yaml", ".yml"):
-            values = yaml.safe_load(file.read_text(encoding="utf-8"))
-            if not isinstance(values, dict) or not (values.get("names") or values.get("nc")):
-                raise ValueError(f"{file} is no data YAML: it needs 'names', the classes.")
-            return len(values["names"]) if values.get("names") else int(values["nc"])
-    if Path(data).suffix in (".yaml", ".yml") and "://" not in data:
-        raise FileNotFoundError(
-            f"no data YAML {data}: neither a file here nor a name that Ultralytics or yolo-cot ships."
+    closed = [model.label for model in models if shut(built(model, classes))]
+    budget = reachable(settings, pictures, classes)
+    if closed and not budget.enough:
+        raise ValueError(
+            f"{', '.join(closed)} would say nothing about the blocks: their gates start shut. {budget.told()} "
+            "With any_budget=True they are trained all the same."
         )
-    return None
+
+
+def with_controls(models: list[Model], classes: int, size: int, same_time: bool, before: Plan | None) -> list[Model]:
+    """The models, and behind them their controls.
+
+    Args:
+        models: the models, the base first.
+        classes: classes of the data set.
+        size: side of a picture.
+        same_time: whether to add the base at each model's latency, too.
+        before: the plan that the folder holds; a latency that was measured for it is not measured again.
+
+    Raises:
+        ValueError: a model has the name of a control, and is another.
+    """
+
+    def slower(model: Model) -> Model | None:
+        for entry in before.models if before else ():
+            if entry.kind == "equal_latency" and model.label in entry.of and before:
+                return Model(entry, before.model_file(entry.label).read_text(encoding="utf-8"))
+        return equal_latency(models[0], model, classes, size)
+
+    made = controls(models, classes, slower if same_time else None)
+    names = [model.label.lower() for model in models]
+    for control in made:
+        if control.label.lower() in names:
+            raise ValueError(
+                f"{control.label} is the name of a control that yolo-cot ablate makes, and a model of that name was "
+                "given that is another. Rename its file, or leave the controls out with controls=False."
+            )
+    return [*models, *made]

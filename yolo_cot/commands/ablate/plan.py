@@ -10,8 +10,22 @@ from typing import Any
 from .files import read_json, write_json
 
 FORMAT = 2
+# Kinds of controls that are the base at another width.
+WIDER = ("widened", "equal_latency")
 # What a result must hold to count.
-NEEDED = ("best", "last", "parameters", "gflops", "seconds", "data_order", "device", "versions")
+NEEDED = (
+    "best",
+    "last",
+    "parameters",
+    "gflops",
+    "seconds",
+    "data_order",
+    "steps",
+    "curve",
+    "gates",
+    "device",
+    "versions",
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +34,7 @@ class Entry:
 
     Attributes:
         label: its short name, the name of its file without the suffix.
-        kind: "given", or the kind of control: "widened" or "convolution".
+        kind: "given", or the kind of control: "convolution", "widened" or "equal_latency".
         of: labels of the models that it is the control of.
         sha256: digest of its YAML.
         note: what a reader should know of it, such as how far its size is from the size aimed at.
@@ -40,6 +54,7 @@ class Plan:
     Attributes:
         folder: the folder.
         settings: Ultralytics' train arguments, the same for every run.
+        task: the task of all models, such as "detect".
         split: the split that is measured.
         seeds: how many; they are 0, 1, ...
         models: the models, the base first.
@@ -50,6 +65,7 @@ class Plan:
 
     folder: Path
     settings: dict[str, Any]
+    task: str = "detect"
     split: str = "val"
     seeds: int = 0
     models: list[Entry] = field(default_factory=list)
@@ -61,6 +77,10 @@ class Plan:
     def file(self) -> Path:
         """Where the plan is kept."""
         return self.folder / "plan.json"
+
+    def entry(self, label: str) -> Entry:
+        """The entry of a model."""
+        return next(entry for entry in self.models if entry.label == label)
 
     def model_file(self, label: str) -> Path:
         """The copy of a model's YAML that its runs are built from; its name carries the letter of the scale."""
@@ -137,8 +157,9 @@ class Run:
             "model": str(self.plan.model_file(self.label)),
             "settings": {**self.plan.settings, "device": device},
             "split": self.plan.split,
+            "task": self.plan.task,
             "inputs": self.plan.inputs,
-            "widened": any(e.label == self.label and e.kind == "widened" for e in self.plan.models),
+            "widened": self.plan.entry(self.label).kind in WIDER,
         }
 
 

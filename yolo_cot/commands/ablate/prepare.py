@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from .files import write_text
 from .inputs import changes, sha256
 from .plan import Entry, Plan, load
 
 
-def prepare(
-    folder: Path,
-    models: Sequence[tuple[Entry, str]],
-    seeds: int,
-    settings: Mapping[str, Any],
-    split: str,
-    inputs: Mapping[str, str],
-) -> Plan:
-    """Write the plan and the models' YAMLs into a folder.
+def prepare(asked: Plan, models: Sequence[tuple[Entry, str]]) -> Plan:
+    """Write a plan and the models' YAMLs into its folder.
 
     More seeds and more models may be added to a folder. Whatever decides the outcome of a run may not change: the
     settings, the data set, the weights, the split, the text of a model that is there, and the first model, with which
     the others are compared.
 
     Args:
-        folder: the folder.
+        asked: what is asked for; its models come separately.
         models: every model with the text of its YAML, the base first.
-        seeds: how many seeds.
-        settings: Ultralytics' train arguments.
-        split: the split to measure.
-        inputs: digests of data set and weights, see `inputs_of`.
+
+    Returns:
+        The plan of the folder, with what was added to it.
 
     Raises:
         ValueError: the folder holds an ablation with something else of these.
     """
-    data = Path(str(settings["data"]))
-    asked = Plan(folder, dict(settings), split, inputs=dict(inputs))
+    data = Path(str(asked.settings["data"]))
     asked.data_sha256 = sha256(data.read_bytes()) if data.is_file() else ""
-    plan = load(folder) if asked.file.is_file() else asked
+    plan = load(asked.folder) if asked.file.is_file() else replace(asked, seeds=0)
     # A folder without a finished run holds nothing that other settings could spoil.
     if not any(run.finished for run in plan.runs()):
-        plan = asked
+        plan = replace(asked, seeds=0)
     if faults := differences(plan, asked, [entry for entry, _ in models]):
         raise ValueError(
-            f"{folder} holds runs made otherwise: {'; '.join(faults)}. Repeat those settings, or use another project=."
+            f"{asked.folder} holds runs made otherwise: {'; '.join(faults)}. "
+            "Repeat those settings, or use another project=."
         )
     entries = {entry.label: entry for entry in plan.models}
     added = [entry.label for entry, _ in models if entry.label not in entries]
@@ -59,9 +50,9 @@ def prepare(
     plan.models = list(entries.values())
     if added:
         plan.note(f"models: {', '.join(added)}")
-    if seeds > plan.seeds:
-        plan.note(f"seeds: {seeds}")
-        plan.seeds = seeds
+    if asked.seeds > plan.seeds:
+        plan.note(f"seeds: {asked.seeds}")
+        plan.seeds = asked.seeds
     plan.save()
     return plan
 
@@ -73,8 +64,11 @@ def differences(plan: Plan, asked: Plan, entries: Sequence[Entry]) -> list[str]:
         for key in sorted({*plan.settings, *asked.settings})
         if plan.settings.get(key) != asked.settings.get(key)
     ]
-    if plan.split != asked.split:
-        faults.append(f"split was {plan.split}, now {asked.split}")
+    faults += [
+        f"{key} was {getattr(plan, key)}, now {getattr(asked, key)}"
+        for key in ("task", "split")
+        if getattr(plan, key) != getattr(asked, key)
+    ]
     if plan.data_sha256 != asked.data_sha256:
         faults.append(f"the content of {plan.settings['data']} has changed")
     faults += changes(plan.inputs, asked.inputs)

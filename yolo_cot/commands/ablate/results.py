@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import re
-import statistics
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from .plan import Entry, Plan
 from .statistics import Comparison, compare
-
-# What can be compared: where it stands in a result, and its name.
-METRICS = {
-    "map": ("best", "map", "mAP50-95 of the best epoch"),
-    "map50": ("best", "map50", "mAP50 of the best epoch"),
-    "last_map": ("last", "map", "mAP50-95 of the last epoch"),
-    "last_map50": ("last", "map50", "mAP50 of the last epoch"),
-}
+from .tasks import asked, title
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One comparison: a model, what it is compared with and what that is ("base", "widened", "convolution")."""
+    """One comparison: a model, what it is compared with and what that is ("base", or a kind of control)."""
 
     model: str
     other: str
     role: str
+
+    @property
+    def name(self) -> str:
+        """The comparison in words."""
+        return f"{self.model} against {self.other}"
 
 
 class Results:
@@ -37,17 +31,32 @@ class Results:
 
     Args:
         plan: the plan.
+        metric: what is compared, as `metric=` takes it.
 
     Attributes:
         runs: results by label and seed.
+
+    Raises:
+        ValueError: the task has no such metric.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, metric: str = "") -> None:
         self.plan = plan
+        self.epoch, self.metric = asked(plan.task, metric)
         self.runs: dict[str, dict[int, dict[str, Any]]] = {entry.label: {} for entry in plan.models}
         for run in plan.runs():
             if (result := run.result()) is not None:
                 self.runs[run.label][run.seed] = result
+
+    @property
+    def title(self) -> str:
+        """What is compared, for readers."""
+        return title(self.plan.task, self.epoch, self.metric)
+
+    @property
+    def all(self) -> list[dict[str, Any]]:
+        """Every result."""
+        return [result for runs in self.runs.values() for result in runs.values()]
 
     @property
     def missing(self) -> list[str]:
@@ -67,47 +76,36 @@ class Results:
     def pairs(self) -> list[Pair]:
         """Every model that was given against the base, and against each of its controls that had the same start."""
         base, *others = self.plan.models
-        given = [entry for entry in others if entry.kind == "given"]
-        controls = [entry for entry in others if entry.kind != "given"]
+        controls = [entry for entry in others if entry.kind != "given" and entry.label not in self.handicapped]
         found = []
-        for entry in given:
-            found.append(Pair(entry.label, base.label, "base"))
-            fair = [c for c in controls if entry.label in c.of and c.label not in self.handicapped]
-            found += [Pair(entry.label, c.label, c.kind) for c in fair]
+        for entry in others:
+            if entry.kind == "given":
+                found.append(Pair(entry.label, base.label, "base"))
+                found += [Pair(entry.label, c.label, c.kind) for c in controls if entry.label in c.of]
         return found
 
-    def values(self, label: str, metric: str) -> dict[int, float]:
-        """A metric by seed, in points (hundredths)."""
-        which, name, _ = METRICS[metric]
-        return {seed: 100 * result[which][name] for seed, result in self.runs[label].items()}
+    def values(self, label: str, metric: str = "", epoch: str = "") -> dict[int, float]:
+        """A metric by seed, in points (hundredths); the one that is compared unless named."""
+        where, name = epoch or self.epoch, metric or self.metric
+        return {seed: 100 * result[where][name] for seed, result in self.runs[label].items()}
 
-    def differences(self, pair: Pair, metric: str) -> dict[int, float]:
+    def differences(self, pair: Pair) -> dict[int, float]:
         """Model minus other, in points, for every seed that both have."""
-        a, b = self.values(pair.model, metric), self.values(pair.other, metric)
+        a, b = self.values(pair.model), self.values(pair.other)
         return {seed: a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())}
 
-    def comparisons(self, metric: str, confidence: float) -> list[tuple[Pair, Comparison]]:
+    def comparisons(self, confidence: float) -> list[tuple[Pair, Comparison]]:
         """All comparisons, corrected for their number."""
         pairs = self.pairs()
-        return list(zip(pairs, compare([list(self.differences(p, metric).values()) for p in pairs], confidence)))
+        return list(zip(pairs, compare([list(self.differences(pair).values()) for pair in pairs], confidence)))
 
     def one(self, label: str, key: str) -> Any:
         """What is the same in every run of a model, such as its parameters; None where no run is finished."""
         return next((result.get(key) for result in self.runs[label].values()), None)
 
-    def mean(self, label: str, metric: str) -> str:
-        """Mean and standard deviation over the seeds, in points."""
-        return spread(self.values(label, metric).values())
-
     def classes(self) -> list[str]:
         """Every class that was measured, in order."""
-        results = [r for runs in self.runs.values() for r in runs.values()]
-        return list(dict.fromkeys(name for result in results for name in result["best"]["classes"]))
-
-    def class_values(self, label: str, name: str) -> list[float]:
-        """AP50-95 of one class over the seeds, best epoch, in points."""
-        found = [result["best"]["classes"].get(name) for result in self.runs[label].values()]
-        return [100 * values["map"] for values in found if values]
+        return list(dict.fromkeys(name for result in self.all for name in result["best"].get("classes", ())))
 
     def order_differs(self) -> list[int]:
         """Seeds for which two models did not see the same pictures in the same order with the same augmentation."""
@@ -127,9 +125,8 @@ class Results:
 
     def setups(self) -> list[str]:
         """Every combination of device and versions that runs were made with."""
-        results = [r for runs in self.runs.values() for r in runs.values()]
         texts = [
-            ", ".join([r["device"], *(f"{name} {version}" for name, version in r["versions"].items())]) for r in results
+            ", ".join([r["device"], *(f"{n} {version}" for n, version in r["versions"].items())]) for r in self.all
         ]
         return sorted(set(texts))
 
@@ -138,7 +135,7 @@ class Results:
         """Tensors taken from pretrained weights and tensors in all, by label: the fewest that a run printed."""
         found: dict[str, tuple[int, int]] = {}
         for run in self.plan.runs():
-            if run.finished and run.log.is_file():
+            if run.seed in self.runs[run.label] and run.log.is_file():
                 text = run.log.read_text(encoding="utf-8", errors="replace")
                 if said := re.search(r"Transferred (\d+)/(\d+) items", text):
                     found[run.label] = min((int(said[1]), int(said[2])), found.get(run.label, (int(said[2]), 0)))
@@ -155,29 +152,3 @@ class Results:
             return []
         controls = [entry.label for entry in self.plan.models if entry.kind != "given" and self.runs[entry.label]]
         return [label for label in controls if 2 * self.transferred.get(label, (0, 0))[0] < base[0]]
-
-    def write_csv(self, file: Path, latency: dict[str, Any]) -> None:
-        """Write one line for each finished run."""
-        classes = self.classes()
-        header = ["model", "kind", "seed", *METRICS, "best_epoch", "last_epoch", "parameters", "gflops", "latency_ms"]
-        header += ["seconds", "data_order", "device", *(f"AP50-95 {name}" for name in classes)]
-        with file.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(header)
-            for label, runs in self.runs.items():
-                for seed, r in runs.items():
-                    measured = [f"{r[which][name]:.5f}" for which, name, _ in METRICS.values()]
-                    aps = [r["best"]["classes"].get(name, {}).get("map", "") for name in classes]
-                    milliseconds = latency.get("milliseconds", {}).get(label, "")
-                    line = [label, self.entries[label].kind, seed, *measured, r["best"]["epoch"], r["last"]["epoch"]]
-                    line += [r["parameters"], r["gflops"], milliseconds, r["seconds"], r["data_order"][:12]]
-                    writer.writerow([*line, r["device"], *aps])
-
-
-def spread(values: Iterable[float]) -> str:
-    """Mean and standard deviation as text; a dash for nothing."""
-    found = list(values)
-    if not found:
-        return "-"
-    deviation = f" ± {statistics.stdev(found):.2f}" if len(found) > 1 else ""
-    return f"{statistics.fmean(found):.2f}{deviation}"

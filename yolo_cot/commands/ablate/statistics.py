@@ -11,6 +11,7 @@ Statistical Association 82 (1987), as scipy has it.
 
 from __future__ import annotations
 
+import bisect
 import inspect
 import math
 from collections.abc import Sequence
@@ -67,12 +68,13 @@ class Comparison:
     @property
     def needed(self) -> float:
         """The mean difference that these seeds would have shown to be more than chance; nan where none would."""
-        return half_width(self.sd, self.seeds, self.level) if testable(self.differences) else math.nan
+        low, high = self.interval
+        return (high - low) / 2
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The t interval of the mean, corrected."""
-        return self.mean - self.needed, self.mean + self.needed
+        """The t interval of the mean, corrected; nan where there is no spread."""
+        return interval(self.differences, self.level) if testable(self.differences) else (math.nan, math.nan)
 
     @property
     def shown(self) -> bool:
@@ -131,14 +133,23 @@ def p_value(differences: Sequence[float]) -> float:
     """Two-sided p of the paired t test; 1 where every difference is 0, nan where it cannot be made."""
     if not testable(differences):
         return 1.0 if len(differences) > 1 and abs(differences[0]) < SAME else math.nan
-    n = len(differences)
-    t = float(np.mean(differences)) / (float(np.std(differences, ddof=1)) / math.sqrt(n))
-    return float(2 * stats.t.sf(abs(t), n - 1))
+    t = float(np.mean(differences)) / standard_error(differences)
+    return float(2 * stats.t.sf(abs(t), len(differences) - 1))
 
 
-def half_width(sd: float, seeds: int, level: float) -> float:
-    """Half of the t interval of the mean of `seeds` differences with standard deviation `sd`."""
-    return float(stats.t.ppf((1 + level) / 2, seeds - 1)) * sd / math.sqrt(seeds)
+def interval(values: Sequence[float], level: float) -> tuple[float, float]:
+    """Student's interval of a mean; nan for fewer than two values."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    if np.ptp(values) <= SAME:
+        return float(values[0]), float(values[0])
+    low, high = stats.t.interval(level, len(values) - 1, float(np.mean(values)), standard_error(values))
+    return float(low), float(high)
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Standard error of a mean."""
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -202,15 +213,11 @@ def seeds_needed(gain: float, sd: float, comparisons: int = 1, confidence: float
     if not gain > 0 or not sd > 0:
         raise ValueError(f"a gain and a spread above 0 points are needed; got gain {gain} and spread {sd}.")
     alpha = (1 - confidence) / comparisons
-    low, high = 1, 2
-    while power(high, gain, sd, alpha) < chance:
-        low, high = high, 2 * high
-        if high > MOST_SEEDS:
-            raise ValueError(f"a gain of {gain} points is too small beside a spread of {sd:.2f} to be shown at all.")
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if power(middle, gain, sd, alpha) >= chance else (middle, high)
-    return high
+    counts = range(2, MOST_SEEDS)
+    seeds = 2 + bisect.bisect_left(counts, True, key=lambda n: power(n, gain, sd, alpha) >= chance)
+    if seeds == MOST_SEEDS:
+        raise ValueError(f"a gain of {gain} points is too small beside a spread of {sd:.2f} to be shown at all.")
+    return seeds
 
 
 def pooled(differences: Sequence[Sequence[float]]) -> tuple[float, float]:

@@ -6,17 +6,22 @@ beat not only its base but also a plain convolution in the place of every block,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .convolution import blocks_in, convolution
 from .model import Model, model_of
 from .widened import widened
 
 
-def controls(models: list[Model], classes: int | None) -> list[Model]:
+def controls(
+    models: list[Model], classes: int | None, slower: Callable[[Model], Model | None] | None = None
+) -> list[Model]:
     """The controls of every model that has blocks of ours and is not the first, each once.
 
     Args:
         models: the models, the base first.
         classes: classes of the data set; None takes each YAML's own number.
+        slower: makes a further control, the base at a model's latency.
 
     Returns:
         The controls; one that several models share names them all. A control that is one of the models already (plain
@@ -27,7 +32,7 @@ def controls(models: list[Model], classes: int | None) -> list[Model]:
     for model in models[1:]:
         if not blocks_in(model.values):
             continue
-        for control in (convolution(model), widened(base, model, classes)):
+        for control in (convolution(model), widened(base, model, classes), slower(model) if slower else None):
             if control is None or any(control.same(other) for other in models):
                 continue
             shared = next((i for i, other in enumerate(found) if control.same(other)), None)

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from .document import Document, Heading, Picture, Table
+from .document import Code, Document, Heading, Part, Picture, Points, Text
 
 
 def markdown(document: Document, folder: Path) -> str:
     """The report as Markdown; pictures are named relative to `folder`."""
-    blocks = [f"# {plain(document.title)}"]
-    for part in document.parts:
-        if isinstance(part, str):
-            blocks.append(plain(part))
-        elif isinstance(part, list):
-            blocks.append("\n".join(f"- {plain(point)}" for point in part))
-        elif isinstance(part, Heading):
-            blocks.append(f"{'#' * part.level} {plain(part.text)}")
-        elif isinstance(part, Table):
-            rules = ["---" if i == 0 or name in part.text else "---:" for i, name in enumerate(part.header)]
-            lines = [rules if line is rules else map(plain, line) for line in (part.header, rules, *part.rows)]
-            blocks.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-        elif isinstance(part, Picture):
-            blocks.append(f"![{plain(part.caption)}]({part.file.relative_to(folder).as_posix()})")
-        else:
-            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", part.text)), default=0))
-            blocks.append(f"{fence}bash\n{part.text}\n{fence}")
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([f"# {plain(document.title)}", *(_block(part, folder) for part in document.parts)]) + "\n"
+
+
+def _block(part: Part, folder: Path) -> str:
+    if isinstance(part, Text):
+        return plain(part.text)
+    if isinstance(part, Points):
+        return "\n".join(f"- {plain(point)}" for point in part.points)
+    if isinstance(part, Heading):
+        return f"{'#' * part.level} {plain(part.text)}"
+    if isinstance(part, Picture):
+        return f"![{plain(part.caption)}]({part.file.relative_to(folder).as_posix()})"
+    if isinstance(part, Code):
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", part.text)), default=0))
+        return f"{fence}bash\n{part.text}\n{fence}"
+    rules = ["---" if part.words(i) else "---:" for i in range(len(part.header))]
+    lines = [_line(map(plain, part.header)), _line(rules), *(_line(map(plain, row)) for row in part.rows)]
+    return "\n".join([plain(part.caption), "", *lines])
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def plain(text: str) -> str:

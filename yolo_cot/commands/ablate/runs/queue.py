@@ -17,6 +17,7 @@ from ..plan import Run
 from .progress import Progress
 
 _ROOT = str(PACKAGE_ROOT)
+COMMAND = (sys.executable, "-m", "yolo_cot.commands.ablate.runs.train")
 
 
 def environment() -> dict[str, str]:
@@ -39,7 +40,7 @@ def start(job: dict[str, Any], folder: Path, log: Path) -> subprocess.Popen[byte
     write_json(folder / "run.json", job)
     with log.open("wb") as stream:
         return subprocess.Popen(
-            [sys.executable, "-m", "yolo_cot.commands.ablate.runs.train", str(folder / "run.json")],
+            [*COMMAND, str(folder / "run.json")],
             stdin=subprocess.PIPE,
             stdout=stream,
             stderr=subprocess.STDOUT,

@@ -16,14 +16,36 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor, nn
+from ultralytics import YOLO
 from ultralytics.nn.modules import C2PSA, C2f, Conv
 from ultralytics.nn.modules.block import DFL, Attention
 
+from ....plugin.build import build
+from ....plugin.naming import scale_letter
+
 SIDE = 64
+
+
+def fitted(model: str, weights: str | Path, file: Path) -> str:
+    """Write weights for a model that was made wider; returns their file, the given one where they cannot be fitted."""
+    narrow = YOLO(weights).model.float()
+    name = Path(model).stem
+    wide = build(
+        {**yaml.safe_load(Path(model).read_text(encoding="utf-8")), "nc": narrow.yaml["nc"]}, scale_letter(name)
+    )
+    try:
+        widen(narrow, wide)
+    except CannotWiden as error:
+        print(f"The pretrained weights could not be widened: {error}")
+        return str(weights)
+    torch.save({"model": wide, "train_args": {}}, file)
+    return str(file)
 
 
 class CannotWiden(ValueError):

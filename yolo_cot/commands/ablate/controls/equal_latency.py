@@ -1,0 +1,60 @@
+"""The control for time: the base widened until it takes as long as the model in onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ...timing import interleaved
+from ..latency import exported, forward
+from .model import Model, dump, model_of
+from .widened import nearest, scale_of
+
+ROUNDS = 30
+
+
+def equal_latency(base: Model, model: Model, classes: int | None, size: int) -> Model | None:
+    """The base at the width whose time for one picture on this machine's processor comes nearest to the model's.
+
+    Args:
+        base: the base.
+        model: the model.
+        classes: classes of the data set; None takes each YAML's own number.
+        size: side of the picture.
+
+    Returns:
+        None where the model is no slower than the base.
+
+    Raises:
+        ImportError: onnxruntime or what exports for it is not installed.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise ImportError("equal_latency=True needs: pip install 'yolo-cot[export]'.") from error
+    with TemporaryDirectory(prefix="yolo-cot-") as folder:
+        times: dict[str, float] = {}
+
+        def runner(one: Model):
+            file = Path(folder) / f"{one.label}.yaml"
+            values = one.values if classes is None else {**one.values, "nc": classes}
+            file.write_text(dump(values, ""), encoding="utf-8")
+            return forward(exported(file, "onnx", size), size)
+
+        wanted = runner(model)
+
+        def relative(wider: Model) -> float:
+            """Time relative to the model's, taken in turns."""
+            seconds = interleaved({"wider": runner(wider), "model": wanted}, ROUNDS)
+            times[wider.label] = seconds["wider"] / seconds["model"]
+            return times[wider.label]
+
+        found = nearest(base, 1.0, relative)
+    if found is base:
+        return None
+    what = (
+        f"{base.label} with its width multiple raised from {scale_of(base)[0]:g} to {scale_of(found)[0]:g}, "
+        f"which takes {times[found.label]:.2f} times as long as {model.label} in onnxruntime"
+    )
+    return model_of(f"{found.label}-latency", dump(found.values, what), "equal_latency", (model.label,), what)
