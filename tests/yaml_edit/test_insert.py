@@ -73,7 +73,7 @@ def check(path, block: str, places: list[str], scales: list[str], before: dict[s
     edited = insert(path, block=block, at=places)
     model = yaml.safe_load(edited.text)
     new = {row.index for row in edited.rows}
-    assert [str(fault) for fault in lint_model(model, path.name)] == []
+    assert [str(fault) for fault in lint_model(model)] == []
     for scale in scales:
         inputs, shapes = trace(model, scale)
         stock_inputs, stock_shapes = before[scale]

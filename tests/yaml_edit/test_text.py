@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -104,11 +106,12 @@ def test_comments_stay_and_those_that_number_a_row_follow_it(tmp_path):
     assert "[8, 1]] # 4 (P1/2)\n" in text
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
 @pytest.mark.parametrize("text", [BRACKETS, DASHES])
-def test_line_ends_stay_as_they_are(text, tmp_path):
-    windows = edited(text.replace("\n", "\r\n"), "1,3", tmp_path)
-    assert windows.count("\n") == windows.count("\r\n")
-    assert windows.replace("\r\n", "\n") == edited(text, "1,3", tmp_path)
+def test_line_ends_stay_as_they_are(text, end, tmp_path):
+    other = edited(text.replace("\n", end), "1,3", tmp_path)
+    assert set(re.findall(r"\r\n|\r|\n", other)) == {end}
+    assert other.replace(end, "\n") == edited(text, "1,3", tmp_path)
 
 
 def test_comments_of_bracketed_rows_stay_beside_them(tmp_path):
@@ -134,7 +137,24 @@ def test_stock_texts_are_read_where_they_stand_and_stay_untouched(path):
         ("nc: 2", "is no model YAML: it needs 'backbone' and 'head'"),
         (DASHES.replace("[-1, 1, Conv, [8, 1]]", "[-1, 1, Conv]"), r"head row 1 must be \[from, .*got \[-1, 1, Conv\]"),
         (DASHES.replace("[[-1, 0]", "[[-1, x]"), "head row 0: 'from' must be a whole number"),
-        (DASHES.replace("- [-1, 1, Conv, [8, 3, 1]]", "- &r [-1, 1, Conv, [8, 3, 1]]\n  - *r"), "through a YAML alias"),
+        (
+            DASHES.replace("[[-1, 0]", '[["-1", 0]'),
+            r'head row 0: .from. must be.* not quoted.*got \["-1"',
+        ),
+        (DASHES.replace("- [-1, 1, Conv, [8, 3, 1]]", "- &r [-1, 1, Conv, [8, 3, 1]]\n  - *r"), r"line 6: .*alias \*r"),
+        (
+            DASHES.replace("[8, 3, 2]]", "&a [8, 3, 2]]").replace("[8, 3, 1]", "*a"),
+            r"line 5: .*alias \*a",
+        ),
+        ("x: &f -1\n" + DASHES.replace("[[-1, 0]", "[[*f, 0]"), r"line 9: a row has the YAML alias \*f; write out"),
+        (
+            "x: &h [[-1, 1, Conv, [8]]]\nbackbone: *h\nhead: [[-1, 1, Conv, [8]]]",
+            "its backbone from a YAML alias",
+        ),
+        (
+            "x: &m {backbone: [[-1, 1, Conv, [8]]]}\n<<: *m\nhead: [[-1, 1, Conv, [8]]]",
+            "its backbone from a YAML merge",
+        ),
     ],
 )
 def test_what_cannot_be_edited_is_refused(text, message, tmp_path):

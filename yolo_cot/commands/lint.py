@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import yaml
-
-from ..yaml_edit.files import find_model
 from ..yaml_edit.lint import lint
-from ..yaml_edit.lint.file import class_note
+from ..yaml_edit.lint.notes import notes
 from .arguments import argument
 
 
@@ -36,8 +33,7 @@ def main(arguments: Arguments) -> None:
             found += [f"  {fault}" for fault in faults]
             continue
         print(f"{name}: clean")
-        path, _ = find_model(name)
-        if note := class_note(path, yaml.safe_load(path.read_text(encoding="utf-8"))):
+        for note in notes(name):
             print(f"  note: {note}")
     if found:
         raise ValueError("\n".join(found))

@@ -20,10 +20,13 @@ from torch import Tensor, nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import C2fAttn, Conv, ImagePoolingAttn
 
-from .catalog import find
+from .layers import class_named, is_head
+from .plain_rows import few_modules, refusal
 from .row_errors import rows
 
 IMAGE = -1
+# What the parser reads beside the rows, `activation` aside: it is evaluated as Python, and changes no shape.
+SETTINGS = ("nc", "scales", "depth_multiple", "width_multiple", "kpt_shape", "reg_max", "end2end")
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class Probed:
         output: its output for an image of the probe's size: a meta tensor, a tuple of them, or None where it is not
             known (a head, a row that failed, a row that reads one).
         error: why the row could not be built or run, or "".
+        unchecked: why it is not known whether it can be, or "": a module that needs real tensors says nothing here.
     """
 
     module: nn.Module | None = None
     output: Tensor | tuple[Tensor, ...] | None = None
     error: str = ""
+    unchecked: str = ""
     imgsz: int = 640
 
     @property
@@ -55,43 +60,9 @@ class Probed:
     @property
     def stride(self) -> int | None:
         """Pixels of the image per pixel of the row's feature map, as a power of two; None where it gives no map."""
-        if not isinstance(self.output, Tensor) or self.output.ndim != 4:
+        if not isinstance(self.output, Tensor) or self.output.ndim != 4 or not self.output.shape[-1]:
             return None
         return 2 ** round(math.log2(self.imgsz / self.output.shape[-1]))
-
-
-def known_module(name: str) -> bool:
-    """Whether Ultralytics' parser finds a module of this name, ours included once they are registered."""
-    if name.startswith("nn."):
-        return hasattr(nn, name[3:])
-    if name.startswith("torchvision.ops."):
-        import torchvision  # type: ignore[import-untyped]
-
-        return hasattr(torchvision.ops, name[16:])
-    return class_named(name) is not None
-
-
-def class_named(name: str) -> type[nn.Module] | None:
-    """The class that a row's name means, a block's or one of Ultralytics'; None if it means none, or is dotted."""
-    block = find(name)
-    cls = block.cls if block else getattr(tasks, name, None)
-    return cls if isinstance(cls, type) and issubclass(cls, nn.Module) else None
-
-
-def module_names() -> list[str]:
-    """The names that a row may use, `nn.` and `torchvision.ops.` aside, sorted."""
-    return sorted(n for n, c in vars(tasks).items() if isinstance(c, type) and issubclass(c, nn.Module))
-
-
-def is_head(name: str) -> bool:
-    """Whether a row of this name ends a model (Detect and its kin, Classify, the RT-DETR decoder, …)."""
-    cls = class_named(name)
-    ends = tuple(
-        getattr(tasks, n)
-        for n in ("Detect", "v10Detect", "Classify", "RTDETRDecoder", "SemanticSegment", "Depth")
-        if hasattr(tasks, n)
-    )
-    return cls is not None and issubclass(cls, ends)
 
 
 def probe(
@@ -114,7 +85,7 @@ def probe(
     Returns:
         One `Probed` per row of backbone + head. Errors are told in it, none is raised.
     """
-    settings = {k: v for k, v in model.items() if k not in ("backbone", "head", "yaml_file", "scale")}
+    settings = {key: model[key] for key in SETTINGS if key in model}
     settings["scale"] = scale or next(iter(settings.get("scales") or [""]))
     image = Probed(output=torch.empty(1, ch, imgsz, imgsz, device="meta"), imgsz=imgsz)
     done: list[Probed] = []
@@ -128,10 +99,10 @@ def probe(
         if any(o is None for o in outputs):
             done.append(Probed(imgsz=imgsz))
             continue
-        text = json.dumps([settings, row[1:], isinstance(row[0], list)], default=str)
+        text = json.dumps([settings, row[1:], isinstance(row[0], list)], default=str, skipkeys=True)
         shapes = tuple(_shape(o) for o in outputs)
         result = _build(tasks.parse_model, text, shapes)
-        if result.error and assume and (shape := assume(row, shapes)):
+        if (result.error or result.unchecked) and assume and (shape := assume(row, shapes)):
             result = replace(result, output=_empty(shape))
         done.append(replace(result, imgsz=imgsz))
     return done
@@ -159,26 +130,23 @@ def _build(parse: Callable[..., Any], text: str, shapes: tuple[Any, ...]) -> Pro
     be built depend on what is registered.
     """
     model, (repeats, name, args), listed = json.loads(text)
-    if name == "TorchVision":
-        args[2:3] = [None]  # "DEFAULT" would download weights
-    model["head"] = []
-    if listed:
-        # The parser keeps channels per row: give each input a row of its own, of the channels that it has.
-        model["backbone"] = [[-1, 1, "nn.Identity", []]]
-        model["backbone"] += [[0, 1, "Index", [_channels(s), j]] for j, s in enumerate(shapes)]
-        model["backbone"].append([list(range(1, len(shapes) + 1)), repeats, name, args])
-        ch = 3
-    else:
-        model["backbone"] = [[-1, repeats, name, args]]
-        ch = _channels(shapes[0])
     try:
-        with torch.device("meta"), class_state(name):
-            module = parse(model, ch, verbose=False)[0][-1].eval()
+        depth = model["scales"][model["scale"]][0] if model.get("scales") else model.get("depth_multiple", 1.0)
+        if reason := refusal(name, repeats * depth, args, model):
+            return Probed(error=reason)
+        if name == "TorchVision":
+            args[2:3] = [None]  # "DEFAULT" would download weights
+        # The parser keeps channels per row: of several inputs, each gets a row of its own, of the channels that it has.
+        inputs = [[0, 1, "Index", [_channels(s), j]] for j, s in enumerate(shapes)]
+        several = [[-1, 1, "nn.Identity", []], *inputs, [list(range(1, len(shapes) + 1)), repeats, name, args]]
+        model |= {"backbone": several if listed else [[-1, repeats, name, args]], "head": []}
+        with torch.device("meta"), class_state(name), few_modules():
+            module = parse(model, 3 if listed else _channels(shapes[0]), verbose=False)[0][-1].eval()
             output = None if is_head(name) else _run(module, [_empty(s) for s in shapes], listed)
     except Exception as error:  # any module may raise anything: the caller reports it beside the row
         # A row is told by its number in the caller's file, not by the one that it has here.
-        told = re.sub(r"^model dictionary row \d+(?: \(\w+\))?:? ?", "", str(error))
-        return Probed(error=told or type(error).__name__)
+        told = re.sub(r"^model dictionary row \d+(?: \(\w+\))?:? ?", "", str(error)) or type(error).__name__
+        return Probed(unchecked=told) if re.search(r"\bmeta\b", told, re.IGNORECASE) else Probed(error=told)
     return Probed(module, output)
 
 
@@ -205,4 +173,13 @@ def _run(module: nn.Module, inputs: list[Any], listed: bool) -> Any:
         return module(x, torch.empty(1, 80, module.attn.gl.in_features))
     if isinstance(module, ImagePoolingAttn):
         return None  # it changes the text features; what it returns is no feature map
-    return module(x)
+    output = module(x)
+    if not _is_output(output):
+        raise ValueError(f"it gives a {type(output).__name__}, no tensor and no list of them.")
+    return output
+
+
+def _is_output(output: Any) -> bool:
+    if isinstance(output, (list, tuple)):
+        return bool(output) and all(map(_is_output, output))
+    return isinstance(output, Tensor)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .catalog import INSERTABLE, Block, find, why_not
 from .catalog.files import names as named_blocks
-from .probe import known_module, module_names
+from .layers import known_module, module_names
 from .row_errors import RowError, rows, where
 
 # A first argument this large is a channel count in the manner of older tutorials, not a kernel or a number of heads.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..plugin.catalog import BLOCKS, INSERTABLE, Block
-from ..plugin.probe import module_names
+from ..plugin.layers import module_names
 from ..plugin.rows import positional
 
 

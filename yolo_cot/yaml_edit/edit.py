@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..plugin.probe import Probed, probe
 from .blocks import check_arguments, passes_on
-from .form import check_scales, check_sources
+from .form import require_form
 from .graph import Row, readers, rows_of
 from .new_rows import new_row, swapped_args
 from .places import Place, resolve
@@ -109,9 +109,7 @@ def edit(
         ValueError: a name, place or argument that is not known, or a block that cannot be built there at some scale.
     """
     source = ModelText(text, name)
-    rows = rows_of(source.values)
-    if faults := [*check_scales(source.values), *check_sources(rows)]:
-        raise ValueError(f"{name} must be mended first: " + " ".join(map(str, faults)))
+    rows = require_form(source.values, name)
     swaps = _swaps(swap.replace, rows, name)
     for block in set(swaps.values()):
         check_arguments(block, swap.arguments)

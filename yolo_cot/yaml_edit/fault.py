@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .reading import one_line
+
 
 @dataclass(frozen=True, order=True)
 class Fault:
@@ -30,4 +32,4 @@ class Fault:
 
     def __str__(self) -> str:
         where = "file" if self.row is None else f"row {self.row} ({self.module})" if self.module else f"row {self.row}"
-        return f"{where}: {self.what} {self.remedy}".rstrip()
+        return one_line(f"{where}: {self.what} {self.remedy}".rstrip(), 600)

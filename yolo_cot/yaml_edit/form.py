@@ -5,9 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..plugin.plain_rows import MOST_NUMBER, activation_module
 from ..plugin.row_errors import rows as all_rows
 from .fault import Fault
-from .graph import Row
+from .graph import Row, rows_of
+from .reading import brief
+
+# Depth and width beyond this are slips of the pen.
+MOST_SCALING = 16
+
+
+def check_activation(model: dict[str, Any]) -> list[Fault]:
+    """An `activation` that is more than a module of torch.nn with numbers: Ultralytics runs it as Python."""
+    text = model.get("activation")
+    if not text or activation_module(text):
+        return []
+    what = f"activation is run as Python by Ultralytics; got {brief(repr(text))}."
+    return [Fault(-1, what, "Write a module of torch.nn, such as nn.SiLU() or nn.LeakyReLU(0.1).")]
+
+
+def check_classes(model: dict[str, Any]) -> list[Fault]:
+    """A number of classes that is none."""
+    count = model.get("nc")
+    if isinstance(count, int) and not isinstance(count, bool) and 1 <= count <= MOST_NUMBER:
+        return []
+    return [Fault(-1, f"nc, the number of classes, is a whole number; got {brief(repr(count))}.", "Write nc: 80.")]
 
 
 def check_scales(model: dict[str, Any]) -> list[Fault]:
@@ -15,15 +37,17 @@ def check_scales(model: dict[str, Any]) -> list[Fault]:
     scales = model.get("scales")
     if scales is None:
         return []
-    right = isinstance(scales, dict) and all(
-        isinstance(s, list) and len(s) == 3 and all(isinstance(x, (int, float)) and x > 0 for x in s)
-        for s in scales.values()
-    )
-    if right and scales:
+    if isinstance(scales, dict) and scales and all(isinstance(k, str) and _is_scale(s) for k, s in scales.items()):
         return []
-    return [
-        Fault(-1, f"scales must be {{letter: [depth, width, max_channels]}}; got {scales!r}.", "Write three numbers.")
-    ]
+    what = f"scales must be {{letter: [depth, width, max_channels]}}; got {brief(repr(scales))}."
+    return [Fault(-1, what, f"Write three numbers, the first two at most {MOST_SCALING}.")]
+
+
+def _is_scale(sizes: object) -> bool:
+    if not isinstance(sizes, list) or len(sizes) != 3:
+        return False
+    numbers = all(isinstance(x, (int, float)) and 0 < x <= MOST_NUMBER for x in sizes)
+    return numbers and max(sizes[:2]) <= MOST_SCALING
 
 
 def check_forms(model: dict[str, Any]) -> list[Fault]:
@@ -32,15 +56,15 @@ def check_forms(model: dict[str, Any]) -> list[Fault]:
     for index, row in enumerate(all_rows(model)):
         what = ""
         if not isinstance(row, list) or len(row) != 4:
-            what = f"a row is [from, repeats, module, [args]]; got {row!r}."
+            what = f"a row is [from, repeats, module, [args]]; got {brief(repr(row))}."
         elif not _is_from(row[0]):
-            what = f"'from' is a whole number or a list of them; got {row[0]!r}."
+            what = f"'from' is a whole number or a list of them; got {brief(repr(row[0]))}."
         elif not isinstance(row[1], int) or isinstance(row[1], bool) or row[1] < 1:
-            what = f"repeats is a whole number of at least 1; got {row[1]!r}."
+            what = f"repeats is a whole number of at least 1; got {brief(repr(row[1]))}."
         elif not isinstance(row[2], str):
-            what = f"the module is a name; got {row[2]!r}."
+            what = f"the module is a name; got {brief(repr(row[2]))}."
         elif not isinstance(row[3], list):
-            what = f"the arguments are a list; got {row[3]!r}."
+            what = f"the arguments are a list; got {brief(repr(row[3]))}."
         if what:
             faults.append(Fault(index, what, "Write for example [-1, 1, Conv, [64, 3, 2]]."))
     return faults
@@ -49,6 +73,19 @@ def check_forms(model: dict[str, Any]) -> list[Fault]:
 def _is_from(value: object) -> bool:
     numbers = value if isinstance(value, list) else [value]
     return bool(numbers) and all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
+
+
+def require_form(model: dict[str, Any], name: str) -> list[Row]:
+    """The rows of a model YAML whose scales, rows and indices are of the right form.
+
+    Raises:
+        ValueError: they are not; the message tells all faults.
+    """
+    faults = [*check_classes(model), *check_scales(model), *check_forms(model)]
+    rows = [] if faults else rows_of(model)
+    if faults := [*faults, *check_sources(rows)]:
+        raise ValueError(f"{name} must be mended first: " + " ".join(map(str, faults)))
+    return rows
 
 
 def check_sources(rows: Sequence[Row]) -> list[Fault]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .edit import Edited, Insertion, Swap, edit
 from .files import find_model
+from .reading import read_text
 from .recipe_files import made
 from .recipe_names import recipe_named
 
@@ -42,7 +43,7 @@ def insert(
     """
     recipe = recipe_named(str(base)) if block is None and at is None and replace is None else None
     if recipe:
-        edited = replaced(made(recipe), text=find_model(base)[0].read_bytes().decode("utf-8"))
+        edited = replaced(made(recipe), text=read_text(find_model(base)[0]))
         return _written(edited, out)
     if (block is None) != (at is None) or (block is None and replace is None):
         raise ValueError("insert needs block= and at=, or replace=OLD:NEW, or all three.")
@@ -50,7 +51,7 @@ def insert(
     arguments = dict(arguments or {})
     insertions = [] if block is None or at is None else [Insertion(block, at, arguments, repeats)]
     swap = Swap(replace or {}, {} if insertions else arguments)
-    text = path.read_bytes().decode("utf-8")
+    text = read_text(path)
     notes = [f"Made by: {command}"] if command else []
     return _written(edit(text, path.name, insertions, swap, Path(out).name if out else "", notes), out)
 

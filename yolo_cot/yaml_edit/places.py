@@ -7,7 +7,8 @@ import math
 import re
 from dataclasses import dataclass
 
-from ..plugin.probe import Probed, is_head
+from ..plugin.layers import is_head
+from ..plugin.probe import Probed
 from .graph import IMAGE, Row
 
 GRAMMAR = "P3 (backbone), neck.P3, after=MODULE, before=MODULE or a row number, several with commas"

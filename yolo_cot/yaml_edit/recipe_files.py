@@ -13,9 +13,9 @@ from ultralytics.utils import USER_CONFIG_DIR
 from ..plugin.stock import ULTRALYTICS_VERSION
 from ..version import __version__
 from .edit import Edited, edit
+from .reading import parse, read_text
 from .recipe_names import Recipe, nearest_name, recipe_named
 from .recipe_places import plan
-from .text import ModelText
 
 
 def made(recipe: Recipe) -> Edited:
@@ -24,8 +24,8 @@ def made(recipe: Recipe) -> Edited:
     Raises:
         ValueError: the idea does not fit the base.
     """
-    base = recipe.base.read_text(encoding="utf-8")
-    todo = plan(recipe.idea, ModelText(base, recipe.base.name).values, recipe.base.name)
+    base = read_text(recipe.base)
+    todo = plan(recipe.idea, parse(base, recipe.base.name).values, recipe.base.name)
     by = f"Made by: yolo-cot insert base={recipe.name} out={recipe.name}"
     notes = [f"{by} (yolo-cot {__version__}, Ultralytics {ULTRALYTICS_VERSION})", *todo.notes]
     return edit(base, recipe.base.name, todo.insertions, todo.swap, recipe.name, notes)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
-SECTIONS = ("backbone", "head")
+from .reading import SECTIONS, brief, parse
+
+# What YAML takes for the end of a line.
+_BREAKS = "\n\r\x85\u2028\u2029"
 
 
 @dataclass(frozen=True)
@@ -50,20 +52,20 @@ class ModelText:
 
     def __init__(self, text: str, name: str = "model") -> None:
         self.text, self.name = text.removeprefix("\ufeff"), name
-        try:
-            self.values: dict[str, Any] = yaml.safe_load(self.text)
-            root = yaml.compose(self.text, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
-            raise ValueError(f"{name} is not valid YAML: {error}") from error
-        if not isinstance(root, yaml.MappingNode) or not all(
-            isinstance(self.values.get(s), list) and self.values[s] for s in SECTIONS
-        ):
-            raise ValueError(f"{name} is no model YAML: it needs 'backbone' and 'head', each a list of rows.")
-        nodes = {key.value: value for key, value in root.value}
+        self.values, root, aliases = parse(self.text, name)
+        nodes = {}
+        for key, value in root.value:
+            nodes[key.value] = value
+            if key.value in SECTIONS and value.start_mark.index < key.start_mark.index:
+                raise ValueError(f"{name} takes its {key.value} from a YAML alias; write it out.")
+        # An edit of what an alias stands for would change every place where it is used.
+        for alias in aliases:
+            if any(nodes[s].start_mark.index <= alias.position < nodes[s].end_mark.index for s in SECTIONS):
+                at = f"{name} line {alias.line}: a row has the YAML alias *{brief(alias.name)}"
+                raise ValueError(f"{at}; write out what it stands for.")
         self.rows = [self._row(s, i, node, nodes[s]) for s in SECTIONS for i, node in enumerate(nodes[s].value)]
-        if len({r.span for r in self.rows}) < len(self.rows):
-            raise ValueError(f"{name} repeats a row through a YAML alias; write each row out.")
-        self.newline = "\r\n" if "\r\n" in self.text else "\n"
+        ends = re.findall(rf"\r\n|[{_BREAKS}]", self.text)
+        self.newline = max(sorted(set(ends)), key=ends.count, default="\n")
         self._edits: list[tuple[int, int, str]] = []
 
     def _row(self, section: str, i: int, node: yaml.Node, parent: yaml.SequenceNode) -> RowText:
@@ -73,11 +75,13 @@ class ModelText:
             and isinstance(node.value[2], yaml.ScalarNode)
             and isinstance(node.value[3], yaml.SequenceNode)
         ):
-            got = self.text[node.start_mark.index : node.end_mark.index].strip()
+            got = brief(self.text[node.start_mark.index : node.end_mark.index])
             raise ValueError(f"{self.name} {section} row {i} must be [from, repeats, module, [args]]; got {got}.")
         read = node.value[0].value if isinstance(node.value[0], yaml.SequenceNode) else [node.value[0]]
-        if not all(isinstance(n, yaml.ScalarNode) and re.fullmatch(r"[-+]?\d+", n.value) for n in read):
-            raise ValueError(f"{self.name} {section} row {i}: 'from' must be a whole number or a list of them.")
+        if not all(n.tag.endswith(":int") and re.fullmatch(r"[-+]?\d+", n.value) for n in read):
+            got = brief(self.text[node.value[0].start_mark.index : node.value[0].end_mark.index])
+            at = f"{self.name} {section} row {i}"
+            raise ValueError(f"{at}: 'from' must be a whole number, not quoted, or a list of them; got {got}.")
         return RowText(
             section,
             self._span(node),
@@ -120,7 +124,7 @@ class ModelText:
         start, end = place.span
         if not place.flow:
             dash = self.text.rfind("-", 0, start)
-            line_start = self.text.rfind("\n", 0, dash) + 1
+            line_start = self._line_start(dash)
             lines = [f"{self.text[line_start : dash + 1]} {text} # {number}" for number, text in new.items()]
             if before:
                 self._edits.append((line_start, line_start, "".join(line + self.newline for line in lines)))
@@ -128,7 +132,7 @@ class ModelText:
                 at = self._line_end(end)
                 self._edits.append((at, at, "".join(self.newline + line for line in lines)))
             return
-        prefix = self.text[self.text.rfind("\n", 0, start) + 1 : start]
+        prefix = self.text[self._line_start(start) : start]
         if before:
             self._edits.append((start, start, "".join(f"{new}, " for new in new_rows)))
             return
@@ -146,10 +150,12 @@ class ModelText:
         else:
             self._edits += [(end, end, ","), (line_end, line_end, f"{pad}{body}")]
 
+    def _line_start(self, position: int) -> int:
+        return max(self.text.rfind(end, 0, position) for end in _BREAKS) + 1
+
     def _line_end(self, position: int) -> int:
-        end = self.text.find("\n", position)
-        end = len(self.text) if end < 0 else end
-        return end - 1 if self.text[position:end].endswith("\r") else end
+        ends = (self.text.find(end, position) for end in _BREAKS)
+        return min((end for end in ends if end >= 0), default=len(self.text))
 
     def edited(self, header: Sequence[str] = ()) -> str:
         """The text with all edits made, under new comment lines."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -13,7 +12,9 @@ from ...plugin.build import build
 from ...plugin.catalog import BLOCKS
 from ...yaml_edit.base import Base, compare, find_base
 from ...yaml_edit.files import find_model
+from ...yaml_edit.form import require_form
 from ...yaml_edit.graph import rows_of
+from ...yaml_edit.reading import read_model
 from .row_sizes import RowSize, row_sizes
 
 KEYS = ("model", "base", "scale", "imgsz", "save")
@@ -64,9 +65,8 @@ def main(overrides: dict[str, object]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    model = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(model, dict) or not all(isinstance(model.get(s), list) for s in ("backbone", "head")):
-        raise ValueError(f"{path.name} is no model YAML: it needs 'backbone' and 'head', each a list of rows.")
+    model = read_model(path)
+    require_form(model, path.name)
     return model
 
 

@@ -11,7 +11,8 @@ from torch import nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import Detect
 
-from ..probe import class_state, is_head
+from ..layers import is_head
+from ..probe import class_state
 from ..row_errors import rows
 from .layout import MODEL
 

@@ -6,7 +6,6 @@ own variables, and evaluates `activation` as Python. So what it is given is chec
 
 from __future__ import annotations
 
-import ast
 import inspect
 import math
 import re
@@ -17,7 +16,8 @@ from torch import nn
 from ultralytics.nn import tasks
 
 from ..catalog.table import BLOCKS, is_shipped
-from ..probe import is_head
+from ..layers import is_head
+from ..plain_rows import activation_module
 from ..row_errors import rows
 from .layout import MODEL_KEYS
 from .plain_yaml import is_number
@@ -29,7 +29,6 @@ _TORCH = {"BatchNorm2d", "Conv2d", "ConvTranspose2d", "Identity", "MaxPool2d", "
 # Variables of the parser that a row may name, and words that layers take.
 _NAMES, _WORDS = {"nc", "kpt_shape", "reg_max", "max_channels"}, {"nearest", "bilinear", "bicubic"}
 _MOST_ROWS, _MOST_REPEATS = 300, 500
-_ACTIVATION = re.compile(r"(?:torch\.)?nn\.(\w+)\(((?:(?:\w+=)?(?:-?[\d.]+(?:e-?\d+)?|True|False)(?:, *)?)*)\)")
 
 
 def check_model(file: Path, model: Any) -> dict[str, Any]:
@@ -58,21 +57,6 @@ def check_model(file: Path, model: Any) -> dict[str, Any]:
             raise ValueError(f"{file} has {key}: {str(value)[:80]}, which is no value for it; nothing was built.")
     _check_rows(file, rows(model))
     return model
-
-
-def activation_module(text: str) -> nn.Module | None:
-    """The module that an `activation:` means, without evaluating it; None if it is not one of torch.nn with numbers."""
-    call = _ACTIVATION.fullmatch(text)
-    cls = getattr(nn.modules.activation, call[1], None) if call else None
-    if call is None or not (inspect.isclass(cls) and issubclass(cls, nn.Module)):
-        return None
-    try:
-        given = ast.parse(f"f({call[2]})", mode="eval").body
-        assert isinstance(given, ast.Call)
-        named = {word.arg: ast.literal_eval(word.value) for word in given.keywords if word.arg}
-        return cls(*map(ast.literal_eval, given.args), **named)
-    except Exception:  # numbers that this module does not take
-        return None
 
 
 def _is_setting(key: str, value: Any) -> bool:

@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...plugin.probe import probe
 from ..base import find_base
 from ..blocks import passes_on
 from ..fault import Fault
 from ..files import find_model
-from ..form import check_forms, check_scales, check_sources
+from ..form import check_activation, check_classes, check_forms, check_scales, check_sources
 from ..graph import rows_of
+from ..reading import read_model
 from .file import check_name
 from .rows import check_builds
 from .wiring import check_concats, check_heads, check_unmoved, check_unread
@@ -31,28 +30,22 @@ def lint(name: str | Path) -> list[Fault]:
         ValueError: it is no YAML, or has no `backbone` and `head`.
     """
     path, _ = find_model(name)
-    try:
-        model = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
+    model = read_model(path)
     written = Path(str(name)) if Path(str(name)).is_file() else Path(path.name)
-    return sorted([*check_name(written, model), *lint_model(model, path.name)])
+    return sorted([*check_name(written, model), *lint_model(model)])
 
 
-def lint_model(model: Any, name: str = "model") -> list[Fault]:
-    """All faults of a model dictionary; as `lint`, without those of the file's name."""
-    if not isinstance(model, dict) or not all(
-        isinstance(model.get(s), list) and model[s] for s in ("backbone", "head")
-    ):
-        raise ValueError(f"{name} is no model YAML: it needs 'backbone' and 'head', each a list of rows.")
-    faults = [*check_scales(model), *check_forms(model)]
+def lint_model(model: dict[str, Any]) -> list[Fault]:
+    """All faults of a model dictionary with `backbone` and `head`; as `lint`, without those of the file's name."""
+    faults = [*check_activation(model), *check_classes(model), *check_scales(model), *check_forms(model)]
     if any(fault.row is not None for fault in faults):
         return sorted(faults)  # nothing below can be asked of rows that have no form
     rows = rows_of(model)
     dangling = check_sources(rows)
     # Scales that cannot be read are told above; rows are then looked at as if there were none.
-    scales = [""] if faults else list(model.get("scales") or [""])
-    plain = {k: v for k, v in model.items() if k != "scales"} if faults else model
+    broken = bool(check_scales(model))
+    scales = [""] if broken else list(model.get("scales") or [""])
+    plain = {k: v for k, v in model.items() if k != "scales"} if broken else model
     built = {scale: probe(plain, scale, assume=passes_on) for scale in scales}
     first = built[scales[0]]
     base = None if dangling else find_base(model)

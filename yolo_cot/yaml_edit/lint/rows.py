@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...plugin.probe import Probed, is_head, known_module
+from ...plugin.layers import is_head, known_module
+from ...plugin.probe import Probed
 from ..blocks import did_you_mean
 from ..fault import Fault
 from ..graph import Row

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ...plugin.probe import Probed, is_head
+from ...plugin.layers import is_head
+from ...plugin.probe import Probed
 from ..base import Base, unmoved
 from ..fault import Fault
 from ..graph import Row, readers
