@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from torch import nn
 from ultralytics.nn import tasks
 
+from tests.processes import python
 from yolo_cot.commands import lint as lint_verb
 from yolo_cot.commands import show as show_verb
 from yolo_cot.yaml_edit.insert import insert
@@ -190,3 +193,16 @@ def test_what_cannot_be_checked_without_numbers_is_no_fault(look, theirs, tmp_pa
     assert "not checked" in text
     edited = insert(tmp_path / "mine.yaml", block="CoTAttention", at="0,after=NeedsNumbers")
     assert [row.index for row in edited.rows] == [1, 3]
+
+
+@pytest.mark.parametrize("count", [25, pytest.param(1000, marks=pytest.mark.slow)])
+def test_hostile_yamls_run_nothing_and_end_in_sentences(count):
+    """Each goes through lint, insert and show, while an audit hook watches."""
+    code = "import sys; from tests.yaml_edit.yaml_fuzz import main; main(int(sys.argv[1]))"
+    said = python(code, count, timeout=3000).stdout
+    ends = json.loads(said.partition("ends: ")[2])
+    done = {name: number for name, number in ends.items() if name.endswith(" done")}
+    assert set(done) == {"lint done", "insert done", "replace done", "show done"}
+    # Most are refused, in many ways; some are harmless, and go through.
+    assert sum(done.values()) > 4 * count // 25
+    assert len(ends) > 20

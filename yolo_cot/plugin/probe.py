@@ -22,7 +22,7 @@ from ultralytics.nn.modules import C2fAttn, Conv, ImagePoolingAttn
 
 from .layers import class_named, is_head
 from .plain_rows import few_modules, refusal
-from .row_errors import rows
+from .row_errors import MOST_REASON, one_line, rows
 
 IMAGE = -1
 # What the parser reads beside the rows, `activation` aside: it is evaluated as Python, and changes no shape.
@@ -146,6 +146,7 @@ def _build(parse: Callable[..., Any], text: str, shapes: tuple[Any, ...]) -> Pro
     except Exception as error:  # any module may raise anything: the caller reports it beside the row
         # A row is told by its number in the caller's file, not by the one that it has here.
         told = re.sub(r"^model dictionary row \d+(?: \(\w+\))?:? ?", "", str(error)) or type(error).__name__
+        told = one_line(told, MOST_REASON)
         return Probed(unchecked=told) if re.search(r"\bmeta\b", told, re.IGNORECASE) else Probed(error=told)
     return Probed(module, output)
 

@@ -13,6 +13,10 @@ _ROW_IN: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
+# Characters of a module's own words in an error; torch lists whole signatures.
+MOST_REASON = 400
+
+
 class RowError(ValueError):
     """A row of a model YAML that cannot be built; the message names file and row."""
 
@@ -26,6 +30,13 @@ def where(model: dict[str, Any], index: int | None = None) -> str:
     """File and row, as errors name them."""
     file = model.get("yaml_file") or "model dictionary"
     return str(file) if index is None else f"{file} row {index}"
+
+
+def one_line(text: str, most: int) -> str:
+    """Text without line breaks and what a terminal would act on, cut where it is long."""
+    text = " ".join(text[: 2 * most].split())
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def located(model: dict[str, Any], error: Exception) -> RowError:
@@ -43,5 +54,5 @@ def located(model: dict[str, Any], error: Exception) -> RowError:
     named = isinstance(row, int) and row < len(every) and isinstance(every[row], (list, tuple)) and len(every[row]) > 2
     name = f" ({every[row][2]})" if isinstance(row, int) and named else ""
     plain = isinstance(error, (ValueError, TypeError)) and str(error)
-    reason = str(error) if plain else f"{type(error).__name__}: {error}"
+    reason = one_line(str(error) if plain else f"{type(error).__name__}: {error}", MOST_REASON)
     return RowError(f"{where(model, row if isinstance(row, int) else None)}{name}: {reason}")

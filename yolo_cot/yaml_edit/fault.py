@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .reading import one_line
+from ..plugin.row_errors import one_line
 
 
 @dataclass(frozen=True, order=True)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from ..plugin.row_errors import one_line
+
 SECTIONS = ("backbone", "head")
 # The YAML of the largest network has 10 KB and a hundred rows.
 MOST_BYTES, MOST_DEPTH, MOST_VALUES, MOST_ROWS = 1 << 18, 32, 50_000, 500
@@ -95,13 +97,6 @@ def read_model(path: Path) -> dict[str, Any]:
 def brief(value: object, most: int = 120) -> str:
     """A value as text on one line, cut where it is long."""
     return one_line(str(value), most).rstrip(".")
-
-
-def one_line(text: str, most: int) -> str:
-    """Text without line breaks and what a terminal would act on, cut where it is long."""
-    text = " ".join(text[: 2 * most].split())
-    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _count(value: Any, seen: int = 0, depth: int = 0) -> int:

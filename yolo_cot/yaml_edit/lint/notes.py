@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...plugin.probe import probe
+from ...plugin.row_errors import one_line
 from ..blocks import passes_on
 from ..files import find_model
 from ..graph import rows_of
-from ..reading import one_line, read_model
+from ..reading import read_model
 from .file import class_note
 
 
