@@ -190,9 +190,18 @@ def test_what_cannot_be_checked_without_numbers_is_no_fault(look, theirs, tmp_pa
     text = look("lint", row="[-1, 1, NeedsNumbers, []]")
     assert text.splitlines()[0].endswith("mine.yaml: clean")
     assert "row 1 (NeedsNumbers)" in text
-    assert "not checked" in text
+    assert "was not checked, nor what reads it" in text
     edited = insert(tmp_path / "mine.yaml", block="CoTAttention", at="0,after=NeedsNumbers")
     assert [row.index for row in edited.rows] == [1, 3]
+
+
+def test_blocks_of_the_users_are_not_imported_and_their_rows_are_no_fault(look, tmp_path):
+    (tmp_path / "evil_blocks.py").write_text("open('it_ran', 'w').close()")
+    for verb in verbs():
+        text = look(verb, row="[-1, 1, Mine, []]", more="blocks: [evil_blocks.Mine]")
+        assert not (tmp_path / "it_ran").exists()
+        assert verb != "lint" or ("mine.yaml: clean" in text and "row 1 (Mine) was not checked" in text)
+    assert "Mine is a block of the key blocks:, which is not imported to look at a model. Import its module" in text
 
 
 @pytest.mark.parametrize("count", [25, pytest.param(1000, marks=pytest.mark.slow)])

@@ -151,10 +151,6 @@ def test_stock_texts_are_read_where_they_stand_and_stay_untouched(path):
             "x: &h [[-1, 1, Conv, [8]]]\nbackbone: *h\nhead: [[-1, 1, Conv, [8]]]",
             "its backbone from a YAML alias",
         ),
-        (
-            "x: &m {backbone: [[-1, 1, Conv, [8]]]}\n<<: *m\nhead: [[-1, 1, Conv, [8]]]",
-            "its backbone from a YAML merge",
-        ),
     ],
 )
 def test_what_cannot_be_edited_is_refused(text, message, tmp_path):

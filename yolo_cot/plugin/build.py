@@ -12,7 +12,8 @@ from torch import nn
 from ultralytics.nn import tasks
 from ultralytics.utils import LOGGER
 
-from .layers import is_head
+from .catalog.files import KEY as BLOCKS_KEY
+from .layers import is_head, known_module
 from .plain_rows import activation_module
 from .probe import SETTINGS, class_state, probe
 from .row_errors import RowError, located, rows, where
@@ -36,7 +37,7 @@ _BY_TASK = {
 }
 
 
-_READ = {*SETTINGS, "activation", "channels", "ch", "inplace", "backbone", "head"}
+_READ = {*SETTINGS, BLOCKS_KEY, "activation", "channels", "ch", "inplace", "backbone", "head"}
 # Beyond these a model would take gigabytes.
 _MOST_CHANNELS, _MOST_PARAMETERS, _MOST_VALUES, _SIDE = 64, 1 << 30, 1 << 26, 256
 
@@ -100,6 +101,8 @@ def _refuse(config: dict[str, Any]) -> None:
         at = where(config, index)
         if row.error:
             raise RowError(f"{at} cannot be built: {row.error}")
+        if row.unchecked and not known_module(rows(config)[index][2]):
+            raise RowError(f"{at}: {row.unchecked} to look at a model. Import its module first, or open it with YOLO.")
         parameters += sum(p.numel() for p in row.module.parameters()) if row.module else 0
         if parameters > _MOST_PARAMETERS:
             raise RowError(f"{at} brings the model to {parameters} parameters; {_MOST_PARAMETERS} is the most.")

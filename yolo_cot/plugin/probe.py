@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import C2fAttn, Conv, ImagePoolingAttn
 
+from .catalog.files import KEY as BLOCKS_KEY
 from .layers import class_named, is_head
 from .plain_rows import few_modules, refusal
 from .row_errors import MOST_REASON, one_line, rows
@@ -86,6 +87,9 @@ def probe(
         One `Probed` per row of backbone + head. Errors are told in it, none is raised.
     """
     settings = {key: model[key] for key in SETTINGS if key in model}
+    named = model.get(BLOCKS_KEY)
+    named = named if isinstance(named, list) else [named]
+    own = {str(name).rpartition(".")[2] for name in named}
     settings["scale"] = scale or next(iter(settings.get("scales") or [""]))
     image = Probed(output=torch.empty(1, ch, imgsz, imgsz, device="meta"), imgsz=imgsz)
     done: list[Probed] = []
@@ -98,6 +102,15 @@ def probe(
         outputs = [p.output for p in inputs]
         if any(o is None for o in outputs):
             done.append(Probed(imgsz=imgsz))
+            continue
+        if row[2] in own and class_named(row[2]) is None:
+            # Opening a model imports the file of such a block; looking at one imports nothing.
+            kept = None if isinstance(row[0], list) else outputs[0]
+            done.append(
+                Probed(
+                    output=kept, unchecked=f"{row[2]} is a block of the key blocks:, which is not imported", imgsz=imgsz
+                )
+            )
             continue
         text = json.dumps([settings, row[1:], isinstance(row[0], list)], default=str, skipkeys=True)
         shapes = tuple(_shape(o) for o in outputs)
