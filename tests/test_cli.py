@@ -70,6 +70,18 @@ def test_a_wrong_argument_ends_with_status_1_and_no_traceback(tmp_path):
     assert "Traceback" not in output
 
 
+def test_a_reader_that_closes_the_pipe_ends_a_command_without_a_traceback(tmp_path):
+    """As `yolo-cot checks | head -1` does."""
+    command = [sys.executable, "-c", "from yolo_cot.cli import main; main()", "checks"]
+    child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    child.stdout.close()
+    assert child.stderr is not None
+    assert "Traceback" not in child.stderr.read()
+    child.stderr.close()
+    assert child.wait() == 141
+
+
 def test_importing_the_package_imports_neither_torchvision_nor_the_compiler(tmp_path):
     """They would double the time that every command takes to start."""
     code = "import sys, yolo_cot; print([name for name in ('torchvision', 'torch._dynamo') if name in sys.modules])"
@@ -122,7 +134,7 @@ def test_help_names_our_verbs_and_ultralytics_own(tmp_path):
     assert "yolo TASK MODE ARGS" in output
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "ablate"])
+@pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("order", [("{}", "help"), ("help", "{}"), ("{}", "--help")])
 def test_every_verb_tells_of_its_arguments(verb, order, run):
     output, end = run(*(word.format(verb) for word in order))

@@ -39,11 +39,7 @@ def run(words: list[str]) -> None:
         yolo_cot.install()  # importing the package has done so, or raises again why it could not
     if first in VERBS:
         module = load(first)
-        if not hasattr(module, "Arguments"):
-            from ultralytics.cfg import parse_key_value_pair
-
-            module.main(dict(map(parse_key_value_pair, rest)))
-        elif HELP.isdisjoint(rest):
+        if HELP.isdisjoint(rest):
             module.main(read(module.Arguments, rest))
         else:
             print_help(VERBS[first], module.Arguments)
