@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +19,7 @@ WIDTH_OF_FILES = 160
 def console() -> Console:
     """A console as wide as the terminal; what goes into a file or a pipe is wide enough for every table."""
     found = Console(highlight=False)
-    if not found.is_terminal and "COLUMNS" not in os.environ:
+    if not found.is_terminal:
         found.width = WIDTH_OF_FILES
     return found
 
