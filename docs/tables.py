@@ -1,6 +1,8 @@
-"""Write the tables of the READMEs that are made from other files: `python -m docs.tables`.
+"""Write the tables that are made from other files into READMEs and pages: `python -m docs.tables`.
 
-Parameters and GFLOPs are those of the configs' headers, times come from docs/bench.md, accuracy from docs/evidence.md.
+The tables of arguments, behind `<!-- arguments: VERB -->` on any page, are those that the verbs declare. Of the results
+in the READMEs, parameters and GFLOPs are those of the configs' headers, times come from docs/bench.md, accuracy from
+docs/evidence.md.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ("yolo11-cot", "yolo11-outlook", "yolo11-cot-outlook", "yolo11-cotblock")
 RUNTIMES = ("PyTorch", "onnxruntime")
 START, END = "<!-- results: made by python -m docs.tables -->\n", "<!-- results: end -->\n"
+ARGUMENTS = re.compile(r"(<!-- arguments: (\w+) -->\n).*?(<!-- arguments: end -->\n)", re.S)
 HEADS = {
     "README.md": ("config", "parameters", "GFLOPs", "time", "mAP, {}", "not measured"),
     "README.zh-CN.md": ("配置", "参数量", "GFLOPs", "耗时", "mAP, {}", "未测"),
@@ -61,8 +64,18 @@ def results(readme: str) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def with_arguments(page: str) -> str:
+    """A page with the tables of arguments that it asks for."""
+    from yolo_cot.commands.arguments.tables import markdown_table
+    from yolo_cot.commands.verbs import load
+
+    return ARGUMENTS.sub(lambda m: f"{m[1]}{markdown_table(load(m[2]).Arguments)}\n{m[3]}", page)
+
+
 def main() -> None:
     """Put the tables into the files."""
+    for path in (ROOT / "docs").glob("*.md"):
+        path.write_text(with_arguments(path.read_text(encoding="utf-8")), encoding="utf-8")
     for readme in HEADS:
         path = ROOT / readme
         before, _, rest = path.read_text(encoding="utf-8").partition(START)

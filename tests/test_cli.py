@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.processes import python
+from tests.processes import YOLO_COT, environment, python
 from yolo_cot import cli
 from yolo_cot.commands.arguments import read
 from yolo_cot.commands.verbs import VERBS, load
@@ -70,18 +71,6 @@ def test_a_wrong_argument_ends_with_status_1_and_no_traceback(tmp_path):
     assert "Traceback" not in output
 
 
-def test_a_reader_that_closes_the_pipe_ends_a_command_without_a_traceback(tmp_path):
-    """As `yolo-cot checks | head -1` does."""
-    command = [sys.executable, "-c", "from yolo_cot.cli import main; main()", "checks"]
-    child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    child.stdout.close()
-    assert child.stderr is not None
-    assert "Traceback" not in child.stderr.read()
-    child.stderr.close()
-    assert child.wait() == 141
-
-
 def test_importing_the_package_imports_neither_torchvision_nor_the_compiler(tmp_path):
     """They would double the time that every command takes to start."""
     code = "import sys, yolo_cot; print([name for name in ('torchvision', 'torch._dynamo') if name in sys.modules])"
@@ -98,10 +87,53 @@ def test_a_wrong_row_ends_with_one_line_that_names_it(tmp_path):
     assert "Traceback" not in output
 
 
-def test_what_is_not_ours_goes_to_ultralytics(tmp_path):
-    from ultralytics import __version__
+def test_what_is_not_ours_goes_to_ultralytics(run, caplog):
+    _, end = run("cfg")
+    assert not end
+    assert "warmup_epochs:" in caplog.text
 
-    assert __version__ in yolo_cot("version", cwd=tmp_path)
+
+@pytest.mark.parametrize("word", ["--version", "-v", "version"])
+def test_the_version_names_what_it_works_with(word, run):
+    import torch
+    import ultralytics
+
+    import yolo_cot
+
+    expected = f"yolo-cot {yolo_cot.__version__} (ultralytics {ultralytics.__version__}, torch {torch.__version__})\n"
+    assert run(word) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["insrt", "base=yolo11.yaml"], "there is no command 'insrt'. Did you mean 'insert'? yolo-cot help names all."),
+        (["abalte"], "there is no command 'abalte'. Did you mean 'ablate'? yolo-cot help names all."),
+        (["train", "yolo11n-cot"], "'yolo11n-cot' has no place here. Write model=yolo11n-cot.yaml."),
+        (["detect", "train", "yolo11s_cot.yaml"], "Write model=yolo11s-cot.yaml."),
+        (["detect", "train", "model=yolo11-cot"], "Did you mean 'yolo11-cot.yaml'?"),
+        (["detect", "train", "model=yolo11n_cot.yaml"], "Did you mean 'yolo11n-cot.yaml'?"),
+        (["detect", "trian", "model=yolo11n.yaml"], "'trian' is not a valid YOLO argument. Similar arguments"),
+        (["frobnicate"], "'frobnicate' is not a valid YOLO argument. yolo-cot help names all commands."),
+    ],
+)
+def test_what_is_mistyped_gets_one_line_with_what_was_probably_meant(words, message, run):
+    _, end = run(*words)
+    plain = re.sub(r"\x1b\[\d+m", "", end)
+    assert plain.startswith("yolo-cot: ")
+    assert message in plain
+    assert "\n" not in plain
+
+
+@pytest.mark.parametrize("verb", ["checks", "help"])  # by `print`, and also by Ultralytics' logger
+def test_a_reader_that_goes_away_leaves_no_traceback(verb, tmp_path):
+    command = [sys.executable, "-c", YOLO_COT, verb]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 def test_predictions_are_saved_as_yolo_saves_them(tmp_path):

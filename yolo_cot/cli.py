@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+
+import torch
+import ultralytics
+from ultralytics.utils import LOGGER
 
 import yolo_cot
 
 from .commands.arguments import read
 from .commands.arguments.tables import print_help
+from .commands.suggestion import suggestion
 from .commands.verbs import VERBS, load
 
 HELP = {"help", "-h", "--help"}
+VERSION = {"version", "-v", "--version"}
 
 
 def main() -> None:
     """Run one of our verbs, or hand over to Ultralytics' own command line."""
     words = sys.argv[1:]
+    for handler in LOGGER.handlers:
+        handler.handleError = _pass_on_a_closed_pipe
     try:
         run(words)
         sys.stdout.flush()
@@ -27,7 +36,7 @@ def main() -> None:
     except (ValueError, TypeError, FileNotFoundError, ImportError, SyntaxError) as error:
         if not str(error):
             raise
-        sys.exit(f"yolo-cot: {error}")
+        sys.exit(f"yolo-cot: {suggestion(words, error) or error}")
 
 
 def run(words: list[str]) -> None:
@@ -35,6 +44,9 @@ def run(words: list[str]) -> None:
     first, *rest = words or ["help"]
     if first in HELP and rest and rest[0] in VERBS:  # yolo-cot help VERB
         first, rest = rest[0], ["help"]
+    if first in VERSION:
+        print(f"yolo-cot {yolo_cot.__version__} (ultralytics {ultralytics.__version__}, torch {torch.__version__})")
+        return
     if first != "checks":
         yolo_cot.install()  # importing the package has done so, or raises again why it could not
     if first in VERBS:
@@ -47,10 +59,17 @@ def run(words: list[str]) -> None:
     if first in HELP:
         print("yolo-cot takes everything that yolo takes, and:")
         for verb, what in VERBS.items():
-            print(f"  yolo-cot {verb:<9} {what}")
+            print(f"  yolo-cot {verb:<10} {what}")
         print("yolo-cot help VERB names the arguments of one.")
     from ultralytics.cfg import entrypoint
 
     # Ultralytics saves what it predicts only under a command of this name.
     sys.argv[0] = "yolo"
     entrypoint()
+
+
+def _pass_on_a_closed_pipe(record: logging.LogRecord) -> None:
+    """In the place of the report that logging prints about every error of its own."""
+    if isinstance(sys.exc_info()[1], BrokenPipeError):
+        raise
+    logging.Handler.handleError(LOGGER.handlers[0], record)

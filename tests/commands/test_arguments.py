@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from docs import tables
+from tests.conftest import ROOT
 from yolo_cot.commands.arguments import Rule, argument, at_least, comma_list, others, read
 from yolo_cot.commands.arguments.tables import lines, markdown_table, print_help
+from yolo_cot.commands.verbs import VERBS, load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,3 +133,17 @@ def test_help_and_table_name_every_argument(capsys):
     assert "| `out` | `runs/try` | a folder |" in table
     assert r"width\|height" in table[10]
     assert "Example: yolo-cot try model=a.yaml" in printed
+
+
+def test_the_docs_have_a_table_of_every_verb_as_it_declares_its_arguments():
+    found = []
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        assert tables.with_arguments(text) == text, f"{page.name}: run  python -m docs.tables"
+        found += re.findall(r"<!-- arguments: (\w+) -->\n\| argument", text)
+    assert sorted(found) == sorted(verb for verb in VERBS if lines(load(verb).Arguments))
+
+
+def test_a_table_that_differs_is_found():
+    page = "<!-- arguments: bundle -->\n| argument |\n<!-- arguments: end -->\n"
+    assert "| `model` | needed | the checkpoint |" in tables.with_arguments(page)

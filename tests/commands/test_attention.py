@@ -21,7 +21,7 @@ from tests.entry_points import tiny
 from tests.processes import YOLO_COT, python
 from yolo_cot.commands import attention
 from yolo_cot.commands.attention import read_points
-from yolo_cot.commands.attention.recorder import Recorder, find
+from yolo_cot.commands.attention.recorder import find, recorder
 
 SEGMENT = tiny.MODEL.replace("Detect, [nc]", "Segment, [nc, 8, 16]")
 CLASSIFY = tiny.MODEL.replace("[[2, 5], 1, Detect, [nc]]", "[-1, 1, Classify, [nc]]")
@@ -186,11 +186,11 @@ def test_the_model_is_left_as_it_was(models):
     called = []
     norm = next(m for m in yolo.model.modules() if isinstance(m, torch.nn.BatchNorm2d))
     handle = norm.register_forward_hook(lambda *call: called.append("batch norm"))
-    with Recorder(yolo) as recorder:
-        first = recorder.see(image, imgsz=64)
+    with recorder(yolo) as record:
+        first = record.see(image, imgsz=64)
         assert called  # so it ran un-fused
         assert not yolo.model.is_fused()
-        assert [block.row for block in recorder.blocks] == [2, 4, 5]
+        assert [block.row for block in record.blocks] == [2, 4, 5]
     hooks = [hook for m in yolo.model.modules() for hook in (*m._forward_hooks, *m._forward_pre_hooks)]
     assert hooks == [handle.id]
     assert "fuse" not in vars(yolo.model)
@@ -199,8 +199,8 @@ def test_the_model_is_left_as_it_was(models):
     yolo.predict(image, imgsz=64, verbose=False)
     assert not called
     yolo.model.fuse(verbose=False)
-    with Recorder(yolo) as recorder:
-        again = recorder.see(image, imgsz=64)
+    with recorder(yolo) as record:
+        again = record.see(image, imgsz=64)
     for a, b in zip(first.readings, again.readings):
         assert a.numbers == pytest.approx(b.numbers, rel=1e-3)
 

@@ -20,6 +20,7 @@ VERBS = {
     "checks": "which Ultralytics is used, and whether everything is in place",
     "enable": "make the plain yolo command of this environment know the blocks",
     "disable": "take that out again",
+    "completion": "print the completion of verbs and arguments for bash, zsh or fish",
 }
 
 

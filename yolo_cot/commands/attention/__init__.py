@@ -15,7 +15,7 @@ from ultralytics.utils.files import increment_path
 
 from ..arguments import argument, at_least, others
 from ..output import track
-from .recorder import Recorder
+from .recorder import recorder
 from .report import Report
 from .sources import find, pictures
 
@@ -61,7 +61,7 @@ def main(arguments: Arguments) -> None:
     """
     model, source = arguments.model, arguments.source
     files = find(source)
-    with Recorder(YOLO(model)) as recorder:
+    with recorder(YOLO(model)) as (blocks, see):
         name = arguments.name or Path(source).resolve().stem
         folder = increment_path((arguments.project or RUNS_DIR / "attention") / name, exist_ok=arguments.exist_ok)
         # Every run's best is called best.pt; what tells it apart is the run's folder.
@@ -71,14 +71,14 @@ def main(arguments: Arguments) -> None:
         try:
             for title, picture in _readable(files, arguments.vid_stride, report):
                 try:
-                    report.add(title, recorder.blocks, recorder.see(picture, **settings), arguments.points)
+                    report.add(title, blocks, see(picture, **settings), arguments.points)
                 except ValueError as error:
                     report.skip(f"{title}: {error}")
         finally:  # also what an interrupted run has shown
             report.close()
     if not report.shown:
         raise ValueError(f"yolo-cot attention could show nothing of {source}. {report.skipped[0]}")
-    pages = f"{len(report.shown)} picture{'s' * (len(report.shown) > 1)}, {len(recorder.blocks)} blocks"
+    pages = f"{len(report.shown)} picture{'s' * (len(report.shown) > 1)}, {len(blocks)} blocks"
     LOGGER.info(f"{pages}: {report.folder / 'index.html'}")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import MethodType
 from typing import Any, NamedTuple
 
@@ -24,7 +24,6 @@ class Block(NamedTuple):
     Attributes:
         row: number of its row in the YAML.
         path: its path from the row's number on, such as `2.m.0.cv2`.
-        name: name of its class.
         title: row, the row's own class if that is another, and the block's.
         module: the block.
         reader: how it is read.
@@ -33,15 +32,18 @@ class Block(NamedTuple):
 
     row: int
     path: str
-    name: str
     title: str
     module: nn.Module
     reader: Reader
     gate: Tensor | None
 
+    @property
+    def name(self) -> str:
+        """Name of its class."""
+        return type(self.module).__name__
 
-@dataclass
-class Recording:
+
+class Recording(NamedTuple):
     """What the blocks look at in one picture.
 
     Attributes:
@@ -62,101 +64,80 @@ def find(model: nn.Module) -> list[Block]:
     modules = dict(model.named_modules())
     found = []
     for path, module in modules.items():
-        reader = READERS.get(type(module))
-        if reader is None:
+        if type(module) not in READERS:
             continue
         parts = path.split(".")
         row = next(i for i, part in enumerate(parts) if part.isdigit())
         inner, host = ".".join(parts[row + 1 :]), modules[".".join(parts[: row + 1])]
-        name = type(module).__name__
-        title = f"row {parts[row]}: {f'{type(host).__name__} {inner}: ' if inner else ''}{name}"
+        title = f"row {parts[row]}: {f'{type(host).__name__} {inner}: ' if inner else ''}{type(module).__name__}"
         around = [modules[".".join(parts[:n])] for n in range(len(parts), row, -1)]
         gates = [m.gamma for m in around if isinstance(m, GatedBlock) and m.gamma is not None]
         gate = gates[0].detach().float().cpu() if gates else None
-        found.append(Block(int(parts[row]), ".".join(parts[row:]), name, title, module, reader, gate))
+        found.append(Block(int(parts[row]), ".".join(parts[row:]), title, module, READERS[type(module)], gate))
     return found
 
 
-class Recorder:
-    """A model with hooks at the sub-modules that its blocks' readers need.
+class Recorder(NamedTuple):
+    """The blocks of a model, and the function that runs it on a picture: `see(picture, **predict)`."""
 
-    Args:
-        yolo: the model. It is left as it is: Ultralytics runs it un-fused here, and the hooks go at the end.
+    blocks: list[Block]
+    see: Callable[..., Recording]
+
+
+@contextmanager
+def recorder(yolo: YOLO) -> Iterator[Recorder]:
+    """Hook the sub-modules that the blocks' readers need, and let Ultralytics run the model un-fused.
+
+    `see` takes a picture, (height, width, 3), BGR, and arguments of Ultralytics' `predict`, such as `imgsz`. At the end
+    the model is as it was.
 
     Raises:
         ValueError: the model is an exported one, or has none of the blocks.
     """
+    model = yolo.model
+    if not isinstance(model, nn.Module):
+        raise ValueError(
+            f"yolo-cot attention needs a checkpoint, whose blocks can be listened to; got {model}. "
+            f"Use the .pt file that it was exported from."
+        )
+    blocks = find(model)
+    if not blocks:
+        raise ValueError(
+            f"yolo-cot attention needs a model with one of {', '.join(block.__name__ for block in READERS)} in it; "
+            f"got one without. Train one, such as yolo11n-cot.yaml, or see  yolo-cot models."
+        )
+    calls: dict[str, dict[str, Call]] = {block.path: {} for block in blocks}
+    given: list[tuple[int, int]] = []  # width and height of the model's input, the last one behind
 
-    def __init__(self, yolo: YOLO):
-        if not isinstance(yolo.model, nn.Module):
-            raise ValueError(
-                f"yolo-cot attention needs a checkpoint, whose blocks can be listened to; got {yolo.model}. "
-                f"Use the .pt file that it was exported from."
-            )
-        self.yolo = yolo
-        self.blocks = find(yolo.model)
-        if not self.blocks:
-            raise ValueError(
-                f"yolo-cot attention needs a model with one of {', '.join(block.__name__ for block in READERS)} in it; "
-                f"got one without. Train one, such as yolo11n-cot.yaml, or see  yolo-cot models."
-            )
-        self.calls: dict[str, dict[str, Call]] = {block.path: {} for block in self.blocks}
-        self.given = (0, 0)
-        self._handles: list[Any] = []
-
-    def __enter__(self) -> Recorder:
-        """Put the hooks in place."""
-        model = self.yolo.model
-        self.yolo.predictor = None  # one made earlier may hold a fused copy
-        model.fuse = MethodType(lambda self, *args, **kwargs: self, model)
-        self._handles.append(model.register_forward_pre_hook(self._note_size()))
-        for block in self.blocks:
-            for name in block.reader.listen:
-                if part := dict(block.module.named_children()).get(name):
-                    self._handles.append(part.register_forward_hook(self._keep(block.path, name)))
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Take the hooks out again."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        del self.yolo.model.fuse
-        self.yolo.predictor = None
-
-    # Functions rather than methods are hooked: Ultralytics copies the model, and a copied method would call a copied
-    # recorder.
-    def _note_size(self) -> Callable:
-        def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self.given = inputs[0].shape[3], inputs[0].shape[2]
-
-        return note
-
-    def _keep(self, path: str, name: str) -> Callable:
-        def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def keep(path: str, name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             kept = [x[0].detach().float().cpu().clone() for x in (*inputs, output)]
-            self.calls[path][name] = Call(tuple(kept[:-1]), kept[-1])
+            calls[path][name] = Call(tuple(kept[:-1]), kept[-1])
 
-        return keep
+        return hook
 
     @torch.no_grad()
-    def see(self, picture: np.ndarray, **predict: Any) -> Recording:
-        """Run the model on a picture and read the blocks.
-
-        Args:
-            picture: (height, width, 3), BGR.
-            **predict: arguments of Ultralytics' `predict`, such as `imgsz`.
-        """
-        result = self.yolo.predict(picture, verbose=False, save=False, **predict)[0]
-        height, width = picture.shape[:2]
-        readings = []
-        for block in self.blocks:
-            reading = block.reader.read(block.module, self.calls[block.path])
+    def see(picture: np.ndarray, **predict: Any) -> Recording:
+        result = yolo.predict(picture, verbose=False, save=False, **predict)[0]
+        where = placement(yolo.predictor, (picture.shape[1], picture.shape[0]), given[-1])
+        readings = [block.reader.read(block.module, calls[block.path]) for block in blocks]
+        for block, reading in zip(blocks, readings):
             if (gate := block.gate) is not None:
                 reading.numbers |= {"gate_abs": gate.abs().mean().item(), "gate_mean": gate.mean().item()}
-            readings.append(reading)
-        where = placement(self.yolo.predictor, (width, height), self.given)
         return Recording(picture, where, centres(result), readings)
+
+    with ExitStack() as undo:
+        yolo.predictor = None  # one made earlier may hold a fused copy
+        undo.callback(setattr, yolo, "predictor", None)
+        setattr(model, "fuse", MethodType(lambda self, *args, **kwargs: self, model))  # noqa: B010 - no typed attribute
+        undo.callback(delattr, model, "fuse")
+        size = model.register_forward_pre_hook(lambda _, x: given.append((x[0].shape[3], x[0].shape[2])))
+        undo.callback(size.remove)
+        for block in blocks:
+            for name in block.reader.listen:
+                if part := dict(block.module.named_children()).get(name):
+                    undo.callback(part.register_forward_hook(keep(block.path, name)).remove)
+        yield Recorder(blocks, see)
 
 
 def centres(result: Any) -> list[tuple[float, float]]:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 from ultralytics.utils import LOGGER
 
-from ..html import render
+from ..templates import render
 from .panels import WIDTH, Point, overview, panels
 from .recorder import Block, Recording
 from .sheet import Section, sheet
@@ -138,11 +139,7 @@ class Report:
         """A folder for a picture: its name without what paths and links dislike, different from the others'."""
         name = re.sub(r"[^\w-]+", "-", re.sub(r"\.\w+(?= frame |$)", "", title)).strip("-") or "picture"
         taken = {shown.folder for shown in self.shown}
-        number = 2
-        unique = name
-        while unique in taken:
-            unique, number = f"{name}-{number}", number + 1
-        return unique
+        return next(n for n in chain([name], (f"{name}-{i}" for i in count(2))) if n not in taken)
 
     def close(self) -> None:
         """Write the pages, `numbers.csv` and `numbers.json`, if anything was shown."""
@@ -161,21 +158,22 @@ class Report:
 
     def _write_numbers(self) -> None:
         """A row for each picture and block, and one for each head; the same as JSON, with the points."""
-        rows: list[dict[str, Any]] = []
         listed: list[dict[str, Any]] = []
-        for shown in self.shown:
-            about = {"picture": shown.name, "width": shown.size[0], "height": shown.size[1], "points": shown.points}
-            listed.append({**about, "blocks": []})
-            for s in shown.sheets:
-                block = {"row": s.block.row, "path": s.block.path, "block": s.block.name}
-                listed[-1]["blocks"].append({**block, **s.numbers, "heads": list(s.heads)})
-                for head, numbers in enumerate([s.numbers, *s.heads]):
-                    rows.append({"picture": shown.name, **block, "head": head or "", **numbers})
         with (self.folder / "numbers.csv").open("w", encoding="utf-8", newline="") as file:
             columns = ["picture", "row", "path", "block", "head", *NAMES]
             writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
             writer.writeheader()
-            writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+            for shown in self.shown:
+                width, height = shown.size
+                blocks: list[dict[str, Any]] = []
+                for s in shown.sheets:
+                    block = {"row": s.block.row, "path": s.block.path, "block": s.block.name}
+                    blocks.append({**block, **s.numbers, "heads": list(s.heads)})
+                    for head, numbers in enumerate([s.numbers, *s.heads]):
+                        cells = {name: f"{number:.6g}" for name, number in numbers.items()}
+                        writer.writerow({"picture": shown.name, **block, "head": head or "", **cells})
+                about = {"picture": shown.name, "width": width, "height": height, "points": shown.points}
+                listed.append({**about, "blocks": blocks})
         (self.folder / "numbers.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
 
 

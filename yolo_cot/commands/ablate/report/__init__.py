@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...html import render
+from ...templates import render
 from ..caveats import caveats
 from ..files import write_text
 from ..results import Results
