@@ -3,10 +3,10 @@
 import sys as _sys
 from pathlib import Path as _Path
 
-from .plugin import install, made_models, uninstall
+from .plugin import install, made_models, register, uninstall
 from .version import __version__
 
-__all__ = ["__version__", "install", "uninstall"]
+__all__ = ["__version__", "install", "register", "uninstall"]
 
 
 def _is_own_command() -> bool:

@@ -267,7 +267,7 @@ def test_an_edited_file_can_be_edited_again(tmp_path):
             {"block": "CoTAtention", "at": "P5"},
             "no block is called 'CoTAtention'. Did you mean 'CoTAttention'",
         ),
-        ("yolo11.yaml", {"block": "Conv", "at": "P5"}, "no block is called 'Conv'.*Known blocks: CoTAttention"),
+        ("yolo11.yaml", {"block": "Concat", "at": "P5"}, "no block is called 'Concat'.*Known blocks: CoTAttention"),
         (
             "yolo11.yaml",
             {"block": "VOLOTransformer", "at": "P5"},

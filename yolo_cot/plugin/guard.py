@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import nn
 from ultralytics.nn import tasks
 
-from .catalog import BLOCKS
+from .catalog.table import SHIPPED
 from .undo import Undo
 
 
 def names_taken() -> list[str]:
-    """The names of blocks of ours that Ultralytics has modules for."""
-    return [name for name in BLOCKS if hasattr(tasks, name)]
+    """The names of this package's blocks that Ultralytics has modules for."""
+    return [name for name in SHIPPED if hasattr(tasks, name)]
 
 
 def guard_names() -> Undo:
@@ -20,7 +20,7 @@ def guard_names() -> Undo:
     Such a reference is Ultralytics' own function. It does not ask the catalog, and its globals have the blocks' names
     for this message alone.
     """
-    guards = {name: type(name, (nn.Module,), {"__new__": _refuse, "__module__": __name__}) for name in BLOCKS}
+    guards = {name: type(name, (nn.Module,), {"__new__": _refuse, "__module__": __name__}) for name in SHIPPED}
     for name, guard in guards.items():
         setattr(tasks, name, guard)
 

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from ..plugin.catalog import BLOCKS, INSERTABLE, Block
+from ..plugin.catalog import BLOCKS, INSERTABLE, Block, find, insertable, why_not
+from ..plugin.catalog.files import is_path, load
 from ..plugin.layers import module_names
 from ..plugin.rows import positional
 
 
 def block_named(name: str) -> Block:
-    """A block of ours by its YAML name; ValueError with the nearest name if there is none, or if it is a brick."""
-    known = f"Known blocks: {', '.join(INSERTABLE)}."
-    if name in BLOCKS and name not in INSERTABLE:
-        raise ValueError(f"{name} is a part of a network and has its place there; insert takes a block. {known}")
-    if name not in BLOCKS:
+    """The block of a name; one of the user's may be given as `module.Class`, and is imported then.
+
+    Raises:
+        ValueError: there is none, with the nearest name; it is a network's part; or its file cannot be imported.
+    """
+    found = insertable(name)
+    if found is None and is_path(name) and not why_not(name):
+        found = load(name, Path.cwd())
+    known = (
+        f"Known blocks: {', '.join(INSERTABLE)}; module.Class for one of your own, timm.se, timm.cbam, … for timm's."
+    )
+    if found is None:
         close = difflib.get_close_matches(name, INSERTABLE, 1)
         hint = f"Did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"no block is called {name!r}. {hint}{known}")
-    return BLOCKS[name]
+        raise ValueError(why_not(name) or f"no block is called {name!r}. {hint}{known}")
+    if found.network_part:
+        raise ValueError(f"{name} is a part of a network and has its place there; insert takes a block. {known}")
+    return found
 
 
 def did_you_mean(name: str) -> str:
@@ -39,7 +50,8 @@ def check_arguments(name: str, arguments: Mapping[str, object]) -> None:
 
 def passes_on(row: list[Any], shapes: Sequence[Any]) -> Any:
     """The shape that a row gives where it could not be built but its kind says so; None where it does not."""
-    if row[2] in BLOCKS and BLOCKS[row[2]].counts_as is None and len(shapes) == 1:
+    block = find(row[2])
+    if block and block.counts_as is None and len(shapes) == 1:
         return shapes[0]
     if row[2] == "Concat" and all(len(s) == 4 and not isinstance(s[0], tuple) for s in shapes):
         batch, _, *size = shapes[0]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 
+from ..plugin.catalog.files import path_of
 from ..plugin.probe import Probed, probe
-from .blocks import check_arguments, passes_on
+from .blocks import block_named, check_arguments, passes_on
 from .form import require_form
 from .graph import Row, readers, rows_of
 from .new_rows import new_row, swapped_args
+from .own_blocks import with_blocks
 from .places import Place, resolve
 from .rewire import rewire
 from .text import ModelText
@@ -110,7 +113,8 @@ def edit(
     """
     source = ModelText(text, name)
     rows = require_form(source.values, name)
-    swaps = _swaps(swap.replace, rows, name)
+    swaps = {row: block_named(new).name for row, new in _swaps(swap.replace, rows, name).items()}
+    insertions = [replaced(one, block=block_named(one.block).name) for one in insertions]
     for block in set(swaps.values()):
         check_arguments(block, swap.arguments)
     for insertion in insertions:
@@ -142,7 +146,8 @@ def edit(
     result = [NewRow(n, *added[n], tuple(r.index for r in readers(after_rows, n))) for n in sorted(added)]
     blocks = ", ".join(dict.fromkeys(row.block for row in result))
     header = [f"{title + ': ' if title else ''}{name} with {blocks}", *notes, *map(str, result), *_remarks(name, text)]
-    return Edited(source.edited(header), result, moved)
+    paths = [path for row in result if (path := path_of(row.block))]
+    return Edited(with_blocks(source.edited(header), paths, name), result, moved)
 
 
 def _swaps(replace: str | Mapping[str | int, str], rows: list[Row], model: str) -> dict[int, str]:

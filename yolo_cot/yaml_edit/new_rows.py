@@ -8,8 +8,9 @@ from typing import Any
 import yaml
 from ultralytics.utils.ops import make_divisible
 
-from ..plugin.catalog import BLOCKS, INSERTABLE, stock_names
+from ..plugin.catalog import INSERTABLE, stock_names
 from ..plugin.probe import Probed
+from .blocks import block_named
 from .graph import Row
 
 
@@ -42,7 +43,7 @@ def new_row(
     Raises:
         ValueError: the block gives a channel count of its own, and none that a YAML can say fits here at every scale.
     """
-    channels = [] if BLOCKS[name].counts_as is None else [_channel_count(name, carrier, rows, built, model)]
+    channels = [] if block_named(name).counts_as is None else [_channel_count(name, carrier, rows, built, model)]
     return f"{repeats}, {name}, {_written([*channels, *([dict(arguments)] if arguments else [])])}"
 
 
@@ -90,7 +91,7 @@ def swapped_args(
             the block keeps it.
     """
     given = _written([dict(arguments)])[1:-1] if arguments else ""
-    block = BLOCKS[name]
+    block = block_named(name)
     if block.counts_as is not None:
         if stock_names().get(row.module, row.module) != block.counts_as.__name__:
             raise ValueError(

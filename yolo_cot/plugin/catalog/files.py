@@ -17,8 +17,9 @@ from typing import Any
 from torch import nn
 
 from .block import Block
+from .packages import announced
 from .register import register
-from .table import BLOCKS
+from .table import BLOCKS, is_shipped
 
 KEY = "blocks"
 
@@ -39,6 +40,14 @@ def names(model: Mapping[str, Any], at: str = "") -> list[str]:
 def is_path(name: str) -> bool:
     """Whether a name is one of a class in a module, `module.Class`."""
     return re.fullmatch(r"(?:[^\W\d]\w*\.)+[^\W\d]\w*", name) is not None
+
+
+def path_of(name: str) -> str:
+    """`module.Class` of a block in a file of the user's; "" for any other, which is known without a line of its own."""
+    block = BLOCKS.get(name)
+    if block is None or is_shipped(name) or name in announced():
+        return ""
+    return f"{block.cls.__module__}.{block.cls.__qualname__}"
 
 
 def load_all(model: Mapping[str, Any], file: str | Path) -> None:

@@ -36,12 +36,14 @@ def why_not(name: str) -> str:
 
 
 def _find_elsewhere(name: str) -> Block | None:
-    return timm_blocks.find(name) or stock_blocks.unplaced(name) or packages.find(name)
+    if name.startswith(stock_blocks.PREFIX):
+        return stock_blocks.unplaced(name)
+    return timm_blocks.find(name) or packages.find(name)
 
 
 def insertable(name: str) -> Block | None:
     """The block that `insert` puts in under a name: what `find` finds, or a stock module that the parser places."""
-    return find(name) or stock_blocks.placed(name)
+    return find(name) or stock_blocks.placed(name) or stock_blocks.unplaced(name)
 
 
 def stock_names() -> dict[str, str]:

@@ -54,8 +54,8 @@ def register(cls: Any = None, *, counts_as: type[nn.Module] | str | None = None,
         return lambda one: register(one, counts_as=counts_as, gate=gate)
     if not (inspect.isclass(cls) and issubclass(cls, nn.Module)):
         raise TypeError(f"yolo_cot.register takes a class of torch.nn.Module; got {cls!r}.")
-    _check_importable(cls)
     _check_name(cls)
+    _check_importable(cls)
     stock = _stock(cls, counts_as)
     keeps = stock is None
     if gate and not keeps:

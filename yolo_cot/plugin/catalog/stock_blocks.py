@@ -11,6 +11,7 @@ from ultralytics.nn import modules, tasks
 from .block import Block
 from .first_argument import channels_first
 
+PREFIX = "ultralytics."
 _HOMES = {"ultralytics.nn.modules.block", "ultralytics.nn.modules.conv", "ultralytics.nn.modules.transformer"}
 
 
@@ -35,7 +36,11 @@ def placed(name: str) -> Block | None:
 def unplaced(name: str) -> Block | None:
     """A module that Ultralytics defines and its parser does not know, such as CBAM, which keeps its input's channels.
 
-    It is built with them as first argument, behind our gate.
+    It is built with them as first argument, behind our gate. Its rows are named `ultralytics.CBAM`, for a user's block
+    may well be called CBAM.
     """
-    cls = _class_of(modules, name)
-    return Block(cls, foreign=True, gated=True) if cls and channels_first(cls) and not hasattr(tasks, name) else None
+    plain = name.removeprefix(PREFIX)
+    cls = _class_of(modules, plain)
+    if cls is None or not channels_first(cls) or hasattr(tasks, plain):
+        return None
+    return Block(cls, foreign=True, gated=True, alias=PREFIX + plain)

@@ -59,6 +59,8 @@ BLOCKS: dict[str, Block] = {
 # The blocks that can be inserted into any model; the others are parts of networks.
 INSERTABLE: dict[str, Block] = {name: block for name, block in BLOCKS.items() if not block.network_part}
 
+# The names of this package's own blocks.
+SHIPPED = frozenset(BLOCKS)
 # Called with the class of every block that is added later: for the counter of operations, and for restricted loading.
 listeners: list[Callable[[type[nn.Module]], None]] = []
 
@@ -79,7 +81,4 @@ def remove(name: str) -> None:
 
 def is_shipped(name: str) -> bool:
     """Whether a name is that of a block of this package."""
-    return name in _SHIPPED
-
-
-_SHIPPED = frozenset(BLOCKS)
+    return name in SHIPPED

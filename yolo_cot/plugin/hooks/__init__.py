@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..undo import Undo
 from .bundles import patch_bundle_loading
+from .checkpoint_blocks import checkpoint_blocks
 from .command_line import command_children
 from .config_yaml import config_lookup, wrong_names
 from .damaged import damaged_files
@@ -39,6 +40,7 @@ HOOKS: tuple[Callable[[], Undo | None], ...] = (
     command_children,
     safe_globals,
     damaged_files,
+    checkpoint_blocks,
     gate_lr_argument,
     gate_group,
     patch_bundle_loading,

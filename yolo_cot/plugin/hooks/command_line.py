@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from ..child_import import CHILD_IMPORT
+from ..child_import import child_import
 from ..undo import Undo, imported
 
 _COMMAND_LINE = "ultralytics.cfg.__init__"
@@ -21,7 +21,7 @@ class _Subprocess:
     def run(command: Any, *args: Any, **kwargs: Any) -> subprocess.CompletedProcess:
         """Run a command as `subprocess.run` does."""
         if isinstance(command, list) and command[1:3] == ["-m", _COMMAND_LINE]:
-            start = f"{CHILD_IMPORT}; from ultralytics.cfg import entrypoint; entrypoint()"
+            start = f"{child_import()}; from ultralytics.cfg import entrypoint; entrypoint()"
             command = [command[0], "-c", start, *command[3:]]
         return subprocess.run(command, *args, **kwargs)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ..child_import import CHILD_IMPORT
+from ..child_import import child_import
 from ..undo import Undo, imported, replace
 
 
@@ -26,7 +26,7 @@ def ddp_children() -> Undo | None:
             if not first:
                 raise RuntimeError(f"yolo_cot could not add its import to the script of multi-GPU training: {name}.")
             before, after = text[: first.start()], text[first.start() :]
-            file.write_text(f"{before}{first[1]}{CHILD_IMPORT}\n{after}", encoding="utf-8")
+            file.write_text(f"{before}{first[1]}{child_import()}\n{after}", encoding="utf-8")
             return name
 
         return generate_with_import
