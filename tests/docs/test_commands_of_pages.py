@@ -10,7 +10,7 @@ from tests.docs.runner import Place
 from tests.seeded import state
 
 # The READMEs are tested in test_readme.py, the data sets' page in tests/data.
-OWN_TESTS = {"README.md", "README.zh-CN.md", "datasets/README.md"}
+OWN_TESTS = {"README.md", "README.zh-CN.md", "datasets/README.md", "docs/your-own-block.md"}
 RUN = [page for page in PAGES if named(page) not in OWN_TESTS]
 WEIGHTS = {
     **{f"{name}.pt": f"{name}.yaml" for name in ("yolo11n", "yolo11n-cls", "yolo11s-cls", "cotnet101-cls")},

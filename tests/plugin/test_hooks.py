@@ -59,6 +59,20 @@ def a_yaml_brings_the_blocks_of_a_file_beside_it(folder, monkeypatch):
         table.remove("Mine")
 
 
+def a_checkpoint_of_a_block_whose_file_is_gone_is_told(folder, monkeypatch):
+    name = f"gone_blocks_of_{folder.name}"
+    module = type(sys)(name)
+    module.Mine = type("Mine", (torch.nn.Identity,), {"__module__": name})
+    monkeypatch.setitem(sys.modules, name, module)
+    torch.save({"model": module.Mine(), "train_args": {}}, folder / "m.pt")
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(tasks, "check_requirements", lambda name: pytest.fail(f"it would install {name}"))
+    with pytest.raises(
+        ModuleNotFoundError, match=r"m.pt holds Mine of the module gone_blocks_of_\w+, which is not here"
+    ):
+        tasks.torch_safe_load(folder / "m.pt")
+
+
 def a_data_set_is_found_by_its_name(folder, monkeypatch):
     from ultralytics.data.utils import check_det_dataset
 
@@ -253,6 +267,9 @@ PROOFS: dict[Callable, Proof] = {
     hooks.damaged_files: Proof(a_file_cut_short_is_told, Exception, "Invalid argument|PytorchStreamReader|corrupted"),
     hooks.gate_lr_argument: Proof(gate_lr_is_an_argument_of_training, SyntaxError, "gate_lr", (TAKEN,)),
     hooks.gate_group: Proof(an_optimizer_gets_a_group_for_gates, AssertionError, "0.001 ==", (LEARNED,)),
+    hooks.checkpoint_blocks: Proof(
+        a_checkpoint_of_a_block_whose_file_is_gone_is_told, pytest.fail.Exception, "it would install gone_blocks"
+    ),
     hooks.patch_bundle_loading: Proof(a_bundle_opens, Exception, "a bundle was opened as|kept.bundle"),
     hooks.gate_log: Proof(a_trainer_gets_the_log_of_gates, AssertionError, "write_row", (TRAINED,)),
 }
