@@ -1,14 +1,18 @@
-"""What the table of blocks says of a name, of its arguments, and of the shape that its rows give."""
+"""What the table of blocks says of a name, of its arguments and its rows' shape, and of where a file takes it from."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ..plugin.catalog import BLOCKS, INSERTABLE, Block, find, insertable, why_not
-from ..plugin.catalog.files import is_path, load
+from ..plugin.catalog.files import KEY, is_path, load
+from ..plugin.catalog.files import names as named_blocks
 from ..plugin.layers import module_names
 from ..plugin.rows import positional
 
@@ -57,3 +61,23 @@ def passes_on(row: list[Any], shapes: Sequence[Any]) -> Any:
         batch, _, *size = shapes[0]
         return (batch, sum(s[1] for s in shapes), *size)
     return None
+
+
+def with_blocks(text: str, paths: Iterable[str], name: str) -> str:
+    """The text of a model YAML with these blocks, as `module.Class`, in its line `blocks:`; the rest stays as typed.
+
+    Raises:
+        ValueError: the file has that key, and not as a list on one line.
+    """
+    there = named_blocks(yaml.safe_load(text), f"{name} ")
+    if not (new := [path for path in dict.fromkeys(paths) if path not in there]):
+        return text
+    line = f"{KEY}: [{', '.join([*there, *new])}]"
+    if there:
+        changed, count = re.subn(rf"^{KEY}:[ \t]*\[[^\]\n]*\]", line, text, count=1, flags=re.M)
+        if not count:
+            raise ValueError(f"{name} has the key {KEY}: in another form than a list on one line; write it as {line}.")
+        return changed
+    newline = "\r\n" if "\r\n" in text else "\n"
+    said = f"{line} # module and class; the module is looked for beside this file first{newline}"
+    return re.sub(r"^(?=nc:|backbone:)", lambda _: said, text, count=1, flags=re.M)

@@ -8,11 +8,10 @@ from dataclasses import replace as replaced
 
 from ..plugin.catalog.files import path_of
 from ..plugin.probe import Probed, probe
-from .blocks import block_named, check_arguments, passes_on
+from .blocks import block_named, check_arguments, passes_on, with_blocks
 from .form import require_form
 from .graph import Row, readers, rows_of
 from .new_rows import new_row, swapped_args
-from .own_blocks import with_blocks
 from .places import Place, resolve
 from .rewire import rewire
 from .text import ModelText
