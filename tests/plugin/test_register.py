@@ -27,6 +27,7 @@ from yolo_cot.plugin.catalog.files import load
 from yolo_cot.plugin.row_errors import RowError
 from yolo_cot.yaml_edit.insert import insert
 from yolo_cot.yaml_edit.lint import lint
+from yolo_cot.yaml_edit.lint.notes import notes
 
 from .models import build, with_row
 
@@ -299,7 +300,9 @@ def test_a_dictionary_imports_nothing(tmp_path, monkeypatch):
     rows = with_row([-1, 1, "CBAM", []], blocks=["it_ran_blocks.CBAM"])
     with pytest.raises(RowError, match=r"row 2 names 'CBAM', which is to come from it_ran_blocks.CBAM. Only opening"):
         DetectionModel(rows, verbose=False)
-    assert lint(yaml_file(tmp_path, ["it_ran_blocks.CBAM"]))
+    file = yaml_file(tmp_path, ["it_ran_blocks.CBAM"])
+    assert not lint(file)
+    assert "row 2 (CBAM) was not checked, nor what reads it: CBAM is a block of the key blocks:" in str(notes(file))
     assert "it_ran_blocks" not in sys.modules
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import C2fAttn, Conv, ImagePoolingAttn
 
+from .catalog import Block, find
 from .catalog.files import KEY as BLOCKS_KEY
 from .layers import class_named, is_head
 from .plain_rows import few_modules, refusal
@@ -114,7 +115,7 @@ def probe(
             continue
         text = json.dumps([settings, row[1:], isinstance(row[0], list)], default=str, skipkeys=True)
         shapes = tuple(_shape(o) for o in outputs)
-        result = _build(tasks.parse_model, text, shapes)
+        result = _build(tasks.parse_model, find(row[2]), text, shapes)
         if (result.error or result.unchecked) and assume and (shape := assume(row, shapes)):
             result = replace(result, output=_empty(shape))
         done.append(replace(result, imgsz=imgsz))
@@ -136,11 +137,11 @@ def _channels(shape: Sequence[Any]) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _build(parse: Callable[..., Any], text: str, shapes: tuple[Any, ...]) -> Probed:
+def _build(parse: Callable[..., Any], block: Block | None, text: str, shapes: tuple[Any, ...]) -> Probed:
     """Build one row from the shapes of its inputs.
 
-    Cached, for the YAMLs of one family share most of their rows; `parse` is part of the key because the rows that can
-    be built depend on what is registered.
+    Cached, for the YAMLs of one family share most of their rows; `parse` and the row's `block` are part of the key
+    because the rows that can be built depend on what is registered.
     """
     model, (repeats, name, args), listed = json.loads(text)
     try:

@@ -16,7 +16,7 @@ from .block import Block
 PREFIX = "timm."
 NAMES: tuple[str, ...] = (
     *("se", "ese", "eca", "ecam", "ceca", "gc", "gca", "cbam", "lcbam", "coord", "scoord", "ela", "strip"),
-    *("nl", "lambda", "splat"),
+    *("nl", "splat"),
 )
 # What timm's factory also makes, and why it is no block here.
 REFUSED = {
@@ -24,6 +24,7 @@ REFUSED = {
     "halo": "it needs maps whose sides are multiples of its block, and a model here takes any",
     "bat": "it needs maps whose sides are multiples of its block, and a model here takes any",
     "sk": "its batch norm behind a global pool cannot train on a last batch of one image",
+    "lambda": "its 3-D convolution now and then gives NaN under bfloat16 on a CPU",
     "ge": "timm's module hands one argument over twice and cannot be built",
 }
 
