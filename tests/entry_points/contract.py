@@ -107,6 +107,22 @@ def configs_are_found(folder):
         detection(str(folder / place / "yolo11n-tiny.yaml"))
 
 
+def recipes_open_by_name(folder):
+    from ultralytics import RTDETR, YOLO
+
+    from yolo_cot.yaml_edit.recipe_names import recipes
+
+    every = [recipe for recipe in recipes() if recipe.idea.name == "cot"]
+    of_tasks = {r.task: r.at_scale("n") for r in every if r.base.stem.startswith(("yolov8", "yolo26"))}
+    assert {"detect", "segment", "classify", "pose", "obb"} <= set(of_tasks)
+    for name in (*of_tasks.values(), "yolov10n-outlook.yaml", "rtdetr-l-cotblock.yaml", "yolo12n-outlooker-seg.yaml"):
+        model = (RTDETR if "rtdetr" in name else YOLO)(name)
+        rows = [*model.model.yaml["backbone"], *model.model.yaml["head"]]
+        assert {row[2] for row in rows} & {"CoTAttention", "OutlookAttention", "CoTBlock", "Outlooker"}, name
+    with pytest.raises(FileNotFoundError, match=r"Did you mean 'yolov8n-cot-seg\.yaml'"):
+        YOLO("yolov8n-cot-segment.yaml")
+
+
 def pretrained_weights_find_their_rows(folder):
     source, target = detection("yolo11n.yaml"), detection("yolo11n-cot.yaml")
     target.load(source, verbose=False)
@@ -198,6 +214,7 @@ CHECKS = [
     composites_count_as_c3k2,
     wrong_rows_are_told,
     configs_are_found,
+    recipes_open_by_name,
     pretrained_weights_find_their_rows,
     ddp_children_import_the_package,
     commands_of_the_tuner_know_the_blocks,
