@@ -32,8 +32,7 @@ def verbs():
         insert(path, block="CoTAttention", at="0")
 
     def show(path):
-        given = {"model": str(path), "imgsz": 64}
-        show_verb.main(show_verb.Arguments(**given) if hasattr(show_verb, "Arguments") else given)
+        show_verb.main(show_verb.Arguments(model=str(path), imgsz=64))
 
     return {
         "lint": lambda path: lint_verb.main(lint_verb.Arguments(model=(str(path),))),
@@ -121,6 +120,14 @@ def test_what_no_machine_could_hold_is_told(verb, row, look):
     text = look(verb, row=row)
     assert len(text) < 3000
     assert verb == "insert" or "is the most" in text or "cannot be built" in text or "size" in text
+
+
+def test_text_that_a_terminal_could_act_on_is_shown_as_it_is(look, tmp_path, capsys):
+    assert "[bold]" in look("show", row="[-1, 1, Conv, [8, 3, 1, null, 1, 1, '[bold]']]")
+    path = (tmp_path / "mine.yaml").rename(tmp_path / "[red]mine.yaml")
+    show_verb.main(show_verb.Arguments(model=str(path), imgsz=64, save=tmp_path / "graph.svg"))
+    assert "[red]mine.yaml, 64 x 64" in capsys.readouterr().out
+    assert (tmp_path / "graph.svg").is_file()
 
 
 def test_a_bomb_of_aliases_is_refused(look):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
@@ -49,7 +50,7 @@ def _table(
     of_base = {"base row": f"{base.path.stem} row", "base parameters": "parameters"} if base else {}
     header = {**{name: name for name in HEADER}, **of_base, **({"base GFLOPs": "GFLOPs"} if base else {})}
     names = {name: title for name, title in header.items() if name not in left_out}
-    table = new_table(title, list(names.values()), text=["module", "arguments"])
+    table = new_table(escape(title), list(names.values()), text=["module", "arguments"])
     for column in table.columns:
         if column.header == "arguments":
             column.no_wrap, column.overflow = False, "fold"
@@ -68,8 +69,8 @@ def _cells(row: Row, size: RowSize, base: Base | None, base_sizes: Sequence[RowS
         "row": f"{mark}{row.index}",
         "from": ", ".join(map(str, row.written)),
         "n": str(row.repeats),
-        "module": row.module,
-        "arguments": ", ".join(map(str, row.args)),
+        "module": escape(row.module),
+        "arguments": escape(", ".join(map(str, row.args))),
         "channels": "" if size.channels is None else str(size.channels),
         "stride": "" if size.stride is None else f"{size.stride:g}",
         "parameters": f"{size.parameters:,}",
