@@ -11,7 +11,7 @@ import torch
 from ultralytics import YOLO
 
 from .arguments import argument, at_least, comma_list
-from .output import console, new_table, track, write_csv
+from .output import announce, console, new_table, write_csv
 from .timing import device_name, interleaved
 
 # What Ultralytics' validators report -> the axis, for each task.
@@ -118,7 +118,7 @@ def measure(series: dict[str, tuple[Path, ...]], arguments: Arguments) -> list[P
         raise ValueError(f"yolo-cot curve needs checkpoints of one task, of {', '.join(METRICS)}; got {got}.")
     key, metric = METRICS[next(iter(tasks.values()))]
     accuracy, sizes, runs = {}, {}, {}
-    for file, model in track(models.items(), "validating", len(models)):
+    for file, model in announce(list(models.items()), "validating"):
         sizes[file] = arguments.imgsz or int(model.overrides.get("imgsz") or 640)
         settings = {"data": arguments.data} if arguments.data else {}
         found = model.val(imgsz=sizes[file], device=device, plots=False, verbose=False, workers=0, **settings)

@@ -12,9 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 import yaml
-from torch import nn
 
 from ..paths import configs
 from ..plugin.build import build
@@ -24,7 +22,7 @@ from ..yaml_edit.files import find_model
 from ..yaml_edit.graph import rows_of
 from .arguments import argument, at_least
 from .output import console, new_table, track
-from .row_sizes import row_sizes
+from .row_sizes import row_sizes, without_memory
 
 SCALES = "nsmlx"
 # Sides of the images that detectors and classifiers are measured with, Ultralytics' and the papers'.
@@ -133,16 +131,6 @@ def measure(config: dict[str, Any], scale: str = "", imgsz: int = DETECT, fused:
     side = CLASSIFY if task_of(config) == "classify" else imgsz
     sizes = row_sizes(without_memory(model), side)
     return Size(sum(row.parameters for row in sizes), round(sum(row.gflops for row in sizes), 4), side)
-
-
-def without_memory(model: nn.Module) -> nn.Module:
-    """Move a model to the meta device, where only shapes are computed: as fast for large images as for small ones."""
-    head: Any = model.model[-1]  # type: ignore[index]
-    stride = getattr(head, "stride", None)
-    model.to("meta")
-    if isinstance(stride, torch.Tensor):
-        head.stride = stride.tolist()  # a head reads these numbers
-    return model
 
 
 if __name__ == "__main__":

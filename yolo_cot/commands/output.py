@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from ultralytics.utils import LOGGER
 
 T = TypeVar("T")
 WIDTH_OF_FILES = 160
@@ -35,13 +37,33 @@ def new_table(title: str, header: Sequence[str], text: Sequence[str] = ()) -> Ta
 def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """The items, with a line on the terminal that says how many are done and how long the others take.
 
-    The line is written between items only, so that it does not disturb what is being measured.
+    The line is written between items only, so that it does not disturb what is being measured. Where something else is
+    written meanwhile, use `announce`.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     terminal = Console(stderr=True)
     quiet = not terminal.is_terminal
-    with Progress(*columns, console=terminal, auto_refresh=False, transient=True, disable=quiet) as progress:
+    options: dict[str, Any] = {"auto_refresh": False, "redirect_stdout": False, "redirect_stderr": False}
+    with Progress(*columns, console=terminal, transient=True, disable=quiet, **options) as progress:
         yield from progress.track(items, total=total, description=what)
+
+
+def announce(items: Sequence[T], what: str) -> Iterator[T]:
+    """The items; where there are several, each behind a line in the log that says which it is and how long all take."""
+    start = time.monotonic()
+    for done, item in enumerate(items):
+        if len(items) > 1:
+            left = (time.monotonic() - start) / done * (len(items) - done) if done else 0.0
+            LOGGER.info(f"{what} {done + 1} of {len(items)}{f', {duration(left)} left' if done else ''}")
+        yield item
+
+
+def duration(seconds: float) -> str:
+    """A length of time in words."""
+    minutes = round(seconds / 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else "less than a minute"
 
 
 def write_csv(file: Path, rows: Sequence[Any], derived: Sequence[str] = ()) -> None:

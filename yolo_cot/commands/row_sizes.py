@@ -67,6 +67,16 @@ def row_sizes(model: nn.Module, imgsz: int = 640, ch: int = 3) -> list[RowSize]:
     return found
 
 
+def without_memory(model: nn.Module) -> nn.Module:
+    """Move a model to the meta device, where only shapes are computed: as fast for large images as for small ones."""
+    head: Any = model.model[-1]  # type: ignore[index]
+    stride = getattr(head, "stride", None)
+    model.to("meta")
+    if isinstance(stride, torch.Tensor):
+        head.stride = stride.tolist()  # a head reads these numbers
+    return model
+
+
 def _copied(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Lists of levels anew, for heads write their results into them."""
     return tuple(list(a) if isinstance(a, list) else a for a in args)

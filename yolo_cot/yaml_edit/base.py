@@ -41,7 +41,8 @@ class Base:
 
 @lru_cache(maxsize=1)
 def _stock() -> list[tuple[Path, dict[str, Any], list[str]]]:
-    models = [(path, yaml.safe_load(path.read_text(encoding="utf-8"))) for path in stock_files()]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # written in C, where PyYAML has it: ten times as fast
+    models = [(path, yaml.load(path.read_text(encoding="utf-8"), loader)) for path in stock_files()]
     return [(path, model, row_texts(model, {})) for path, model in models]
 
 

@@ -14,7 +14,7 @@ from ultralytics.utils import LOGGER, RUNS_DIR
 from ultralytics.utils.files import increment_path
 
 from ..arguments import argument, at_least, others
-from ..output import track
+from ..output import announce
 from .recorder import recorder
 from .report import Report
 from .sources import find, pictures
@@ -84,7 +84,7 @@ def main(arguments: Arguments) -> None:
 
 def _readable(files: list[Path], every: int, report: Report) -> Iterator[tuple[str, np.ndarray]]:
     """The pictures of all files; a file that has none is reported."""
-    for file in track(files, "looking"):
+    for file in announce(files, "file"):
         empty = True
         for title, picture in pictures(file, every):
             empty = False

@@ -13,8 +13,8 @@ from ...yaml_edit.form import require_form
 from ...yaml_edit.graph import rows_of
 from ...yaml_edit.reading import read_model
 from ..arguments import Rule, argument
-from ..output import console
-from ..row_sizes import row_sizes
+from ..output import console, track
+from ..row_sizes import row_sizes, without_memory
 from .table import fitting_table
 
 
@@ -45,11 +45,14 @@ def main(arguments: Arguments) -> None:
     if scale not in scales:
         raise ValueError(f"{path.name} has the scales {', '.join(scales)}; got scale={scale}.")
     base = _base(model, arguments.base, path)
-    sizes = row_sizes(build(model, scale, str(path)), imgsz)
-    base_sizes = None
+    wanted = [(model, scale, path)]
     if base:
-        base_scale = scale if scale in (base.model.get("scales") or {}) else ""
-        base_sizes = row_sizes(build(base.model, base_scale, str(base.path)), imgsz)
+        wanted.append((base.model, scale if scale in (base.model.get("scales") or {}) else "", base.path))
+    measured = [
+        row_sizes(without_memory(build(yaml, letter, str(file))), imgsz)
+        for yaml, letter, file in track(wanted, "measuring")
+    ]
+    sizes, base_sizes = measured[0], measured[1] if base else None
     title = f"{path.name}{f', scale {scale}' if scale else ''}, {imgsz} x {imgsz}"
     screen = console()
     screen.print(fitting_table(screen, rows_of(model), sizes, base, base_sizes, title))

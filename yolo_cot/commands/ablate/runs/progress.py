@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.status import Status
 
+from ...output import duration
 from ..plan import Run
 
 
@@ -88,11 +89,3 @@ class Progress:
             return ""
         ended = max(len(table.read_text(encoding="utf-8").splitlines()) - 1, 0)
         return f" (epoch {min(ended + 1, self.epochs)} of {self.epochs})"
-
-
-def duration(seconds: float) -> str:
-    """A length of time in words."""
-    minutes = round(seconds / 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else "less than a minute"
