@@ -21,6 +21,7 @@ from tests.entry_points import tiny
 from tests.processes import YOLO_COT, python
 from yolo_cot.commands import attention
 from yolo_cot.commands.attention import read_points
+from yolo_cot.commands.attention.panels import WIDTH, panels
 from yolo_cot.commands.attention.recorder import find, recorder
 
 SEGMENT = tiny.MODEL.replace("Detect, [nc]", "Segment, [nc, 8, 16]")
@@ -110,6 +111,41 @@ def test_the_command_shows_an_image(models, tmp_path):
     assert listed["points"] == [[20, 10], [90, 40]]
     assert [block["block"] for block in listed["blocks"]] == ["CoTAttention", "OutlookAttention", "CoTAttention"]
     assert len(listed["blocks"][1]["heads"]) == 2
+
+
+def said_twice(page):
+    """Captions of a page that repeat their heading, or another caption under the same heading."""
+    found = []
+    for section in re.split(r"<h[23]>", page)[1:]:
+        heading, *rest = re.split(r"</h[23]>", section)
+        captions = [heading, *re.findall(r"<figcaption>(.*?)<span>", rest[0])]
+        said = [caption.strip().lower() for caption in captions]
+        found += [caption for caption in said if said.count(caption) > 1]
+    return found
+
+
+def test_no_caption_is_said_twice(models, tmp_path):
+    image = picture(tmp_path / "x.png", 64, 64)
+    call(attention, model=models / "detect.pt", source=image, imgsz=64, project=tmp_path, points="20,10;40,40")
+    page = (tmp_path / "x" / "index.html").read_text()
+    assert page.count("<figcaption>") > 10
+    assert not said_twice(page)
+    assert said_twice("<h3>The picture</h3><figcaption>the picture<span>") == ["the picture"] * 2
+
+
+def test_windows_are_shown_from_near_by_with_the_cell_of_their_point_framed(models):
+    image = np.full((64, 64, 3), 128, np.uint8)
+    with recorder(YOLO(models / "detect.pt")) as record:
+        seen = record.see(image, imgsz=64)
+    reading = seen.readings[1]
+    assert (reading.side, reading.size) == (5, (8, 8))
+    first, window = panels(seen, reading, [(36.0, 36.0)])[:2]
+    # Five cells and half a cell on every side are six cells across; the third of the window's is the point's.
+    cell, frame = WIDTH / 6, first.pixels != 128
+    assert [first.title, window.title] == ["the picture around it, its cell framed", "head 1"]
+    assert np.argwhere(frame.any(2)).min(0) == pytest.approx([2.5 * cell] * 2, abs=2)
+    assert np.argwhere(frame.any(2)).max(0) == pytest.approx([3.5 * cell] * 2, abs=2)
+    assert np.argwhere((window.pixels != 128).any(2)).min(0) == pytest.approx([0.5 * cell] * 2, abs=2)
 
 
 @pytest.mark.parametrize("task", ["detect", "segment", "classify"])
