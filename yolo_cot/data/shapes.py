@@ -54,11 +54,11 @@ def generate(
 
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as folder:
-        made = Path(folder) / root.name
+        unfinished = Path(folder) / root.name
         for split, count in counts.items():
-            _write(made, split, count, size, seed)
+            _write(unfinished, split, count, size, seed)
         try:
-            made.rename(root)
+            unfinished.rename(root)
         except OSError:
             # Another process was faster, or the folder holds other files.
             if not _complete(root, counts):

@@ -6,7 +6,6 @@ import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from ultralytics.utils import LOGGER
 
 from ..templates import render
 from .panels import WIDTH, Point, overview, panels
+from .reading import Reading
 from .recorder import Block, Recording
 from .sheet import Section, sheet
 
@@ -39,44 +39,23 @@ class Numbers(NamedTuple):
     rows: list[tuple[str, list[str]]]
 
 
-@dataclass
-class Sheet:
-    """A block's contact sheet of one picture.
-
-    Attributes:
-        block: the block.
-        file: the sheet's file, relative to the index.
-        size: its width and height.
-        sections: what stands on it.
-        numbers: what was counted.
-        heads: the same for each head, if there are several.
-    """
+class Sheet(NamedTuple):
+    """A block's contact sheet of one picture: its file, relative to the index, width and height, and what is on it."""
 
     block: Block
+    reading: Reading
     file: str
     size: tuple[int, int]
     sections: list[Section]
-    numbers: Mapping[str, float]
-    heads: Sequence[Mapping[str, float]]
 
     @property
-    def heads_table(self) -> Numbers:
+    def heads(self) -> Numbers:
         """The numbers of the heads."""
-        return table([(f"head {n}", numbers) for n, numbers in enumerate(self.heads, 1)])
+        return table([(f"head {n}", numbers) for n, numbers in enumerate(self.reading.heads, 1)])
 
 
-@dataclass
-class Shown:
-    """A picture on the pages.
-
-    Attributes:
-        name: its file's name, with the frame of a video.
-        folder: the folder of its page and sheets, relative to the index.
-        size: width and height of the picture.
-        points: the points whose windows are shown.
-        chosen: what those points are.
-        sheets: one for each block.
-    """
+class Shown(NamedTuple):
+    """A picture on the pages: its name, the folder of its page, its size, and the points that are shown."""
 
     name: str
     folder: str
@@ -126,8 +105,7 @@ class Report:
             pixels, sections = sheet(panels(recording, reading, at))
             file = f"{name}/{block.path.replace('.', '-')}-{block.name}.jpg"
             self._save(file, pixels)
-            size = pixels.shape[1], pixels.shape[0]
-            sheets.append(Sheet(block, file, size, sections, reading.numbers, reading.heads))
+            sheets.append(Sheet(block, reading, file, (pixels.shape[1], pixels.shape[0]), sections))
         self.shown.append(Shown(title, name, recording.placement.image, at, chosen, sheets))
         LOGGER.info(f"{title}: {len(sheets)} contact sheets in {self.folder / name}")
 
@@ -168,8 +146,8 @@ class Report:
                 blocks: list[dict[str, Any]] = []
                 for s in shown.sheets:
                     block = {"row": s.block.row, "path": s.block.path, "block": s.block.name}
-                    blocks.append({**block, **s.numbers, "heads": list(s.heads)})
-                    for head, numbers in enumerate([s.numbers, *s.heads]):
+                    blocks.append({**block, **s.reading.numbers, "heads": s.reading.heads})
+                    for head, numbers in enumerate([s.reading.numbers, *s.reading.heads]):
                         cells = {name: f"{number:.6g}" for name, number in numbers.items()}
                         writer.writerow({"picture": shown.name, **block, "head": head or "", **cells})
                 about = {"picture": shown.name, "width": width, "height": height, "points": shown.points}
@@ -188,7 +166,7 @@ def means(all_shown: Sequence[Shown]) -> Numbers:
     """A row for each block: the means of its numbers over the pictures that it has them for."""
     rows = []
     for sheets in zip(*(shown.sheets for shown in all_shown)):
-        counted = {key: [s.numbers[key] for s in sheets if key in s.numbers] for key in NAMES}
+        counted = {key: [s.reading.numbers[key] for s in sheets if key in s.reading.numbers] for key in NAMES}
         rows.append((sheets[0].block.title, {key: sum(v) / len(v) for key, v in counted.items() if v}))
     return table(rows)
 
