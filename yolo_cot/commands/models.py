@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 import yaml
 
 from ..paths import configs
@@ -124,11 +125,14 @@ def measure(config: dict[str, Any], scale: str = "", imgsz: int = DETECT, fused:
     Operations are counted at the very size: attention of all pixels grows with the square of their number, which
     Ultralytics' own count, scaled up from a small image, misses.
     """
-    model = build(config, scale)
+    classifier = task_of(config) == "classify"
+    # A classifier needs no memory for its weights; a detector computes its strides and biases while it is built.
+    with torch.device("meta" if classifier else "cpu"):
+        model = build(config, scale)
     if fused:
         model.eval()
         model.fuse(verbose=False)  # type: ignore[operator]
-    side = CLASSIFY if task_of(config) == "classify" else imgsz
+    side = CLASSIFY if classifier else imgsz
     sizes = row_sizes(without_memory(model), side)
     return Size(sum(row.parameters for row in sizes), round(sum(row.gflops for row in sizes), 4), side)
 
