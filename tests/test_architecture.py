@@ -223,7 +223,7 @@ def test_the_top_level_holds_what_the_design_names():
             "mkdocs.yml",
             "CITATION.cff",
         ),
-        *(".github", ".ci", ".gitignore"),
+        *(".github", ".ci", ".gitignore", ".pre-commit-config.yaml"),
     }
 
 

@@ -18,7 +18,7 @@ from ultralytics.data.augment import classify_transforms
 
 from tests.commands.verbs import call
 from tests.entry_points import tiny
-from tests.processes import YOLO_COT, python
+from tests.processes import here
 from yolo_cot.commands import attention
 from yolo_cot.commands.attention import read_points
 from yolo_cot.commands.attention.panels import WIDTH, panels
@@ -85,7 +85,7 @@ def check_links(folder):
 def test_the_command_shows_an_image(models, tmp_path):
     image = picture(tmp_path / "a picture.jpg")
     words = [f"model={models / 'detect.pt'}", f"source={image}", "imgsz=96", f"project={tmp_path / 'out'}"]
-    done = python(YOLO_COT, "attention", *words, "points=20,10;90,40", cwd=tmp_path)
+    done = here("attention", *words, "points=20,10;90,40", cwd=tmp_path)
     folder = tmp_path / "out" / "a picture"
     assert f"1 picture, 3 blocks: {folder / 'index.html'}" in done.stdout + done.stderr
     sheets = {p.name for p in folder.rglob("*.jpg")}

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 
 import pytest
 from ultralytics import YOLO
 
 from tests import small_sets
 from tests.entry_points import tiny
+from tests.processes import here
 
 
-def curve(folder, *words):
-    command = [sys.executable, "-m", "yolo_cot", "curve", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def curve(folder, *words, status=0):
+    return here("curve", *words, cwd=folder, status=status)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,6 @@ def trained(tmp_path_factory):
 def test_the_points_are_those_of_ultralytics_validation(trained):
     best = [f"runs/{name}/weights/best.pt" for name in ("tiny-a", "tiny-b")]
     done = curve(trained, f"models={','.join(best)}", "imgsz=64", "rounds=3", "out=out")
-    assert done.returncode == 0, done.stderr
     assert "box mAP50-95 against time per image" in done.stdout
     assert (trained / "out/curve.png").stat().st_size > 5000
     with (trained / "out/curve.csv").open(encoding="utf-8") as file:
@@ -56,7 +53,6 @@ def test_classifiers_are_told_by_their_top_1(shared, tmp_path):
         data=str(data), epochs=1, imgsz=32, device="cpu", workers=0, plots=False, project=str(tmp_path), name="t"
     )
     done = curve(tmp_path, "models=t/weights/last.pt", f"data={data}", "imgsz=32", "rounds=2")
-    assert done.returncode == 0, done.stderr
     assert "top-1 accuracy" in done.stdout
     assert (tmp_path / "runs/curve/curve.csv").is_file()
 
@@ -71,14 +67,12 @@ def test_classifiers_are_told_by_their_top_1(shared, tmp_path):
     ],
 )
 def test_bad_input_is_told_in_one_line(words, message, tmp_path):
-    done = curve(tmp_path, *words)
-    assert done.returncode == 1
+    done = curve(tmp_path, *words, status=1)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_checkpoints_of_several_tasks_are_refused(trained):
     YOLO("yolo11n-cls.yaml").save(trained / "classifier.pt")
-    done = curve(trained, "models=runs/tiny-a/weights/best.pt,classifier.pt")
-    assert done.returncode == 1
+    done = curve(trained, "models=runs/tiny-a/weights/best.pt,classifier.pt", status=1)
     assert "checkpoints of one task" in done.stderr

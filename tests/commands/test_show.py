@@ -12,7 +12,7 @@ import yaml
 from ultralytics.utils.torch_utils import get_num_params
 
 from tests.commands.verbs import call
-from tests.processes import YOLO_COT, python
+from tests.processes import here
 from yolo_cot.commands import output, show
 from yolo_cot.commands.row_sizes import row_sizes
 from yolo_cot.commands.show.graph_picture import arrows, columns_of
@@ -73,7 +73,7 @@ def test_measuring_leaves_the_model_as_it_was():
 def test_the_command_prints_rows_beside_the_bases(tmp_path):
     insert("yolo11.yaml", tmp_path / "yolo11-mine.yaml", block="CoTAttention", at="P3", replace="22:C3k2CoT")
     words = ["show", "model=yolo11n-mine.yaml", "imgsz=64", f"save={tmp_path / 'graph.png'}"]
-    done = python(YOLO_COT, *words, cwd=tmp_path)
+    done = here(*words, cwd=tmp_path)
     lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if "│" in line]
     rows = {cells[0]: cells for cells in lines}
     assert rows["+5"][3] == "CoTAttention"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import pickle
 import re
-import subprocess
-import sys
 from functools import cache
 
 import numpy as np
@@ -16,7 +14,7 @@ from PIL import Image
 from ultralytics import YOLO
 from ultralytics.data.augment import classify_transforms as transforms
 
-from tests.processes import python
+from tests.processes import here, python
 from tests.seeded import image, published, state
 from tests.tolerances import distance
 from yolo_cot.commands.convert import convert
@@ -64,11 +62,10 @@ def test_a_converted_checkpoint_gives_the_authors_logits(network, tmp_path):
 
 def test_the_command_converts_says_what_it_did_and_keeps_files_that_are_there(tmp_path):
     torch.save({f"module.{key}": value for key, value in state("cotnet50").items()}, tmp_path / "cotnet50.pth")
-    command = [sys.executable, "-m", "yolo_cot", "convert", "weights=cotnet50.pth", "model=cotnet50-cls.yaml"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    words = ["convert", "weights=cotnet50.pth", "model=cotnet50-cls.yaml"]
+    done = here(*words, cwd=tmp_path)
     assert "Wrote cotnet50.pt: 802 of the model's 802 tensors come from cotnet50.pth." in done.stdout
-    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert again.returncode == 1
+    again = here(*words, cwd=tmp_path, status=1)
     assert "cotnet50.pt exists and is kept" in again.stderr
     assert "Traceback" not in again.stderr
 

@@ -1,6 +1,7 @@
 """What must hold for any Ultralytics in the declared range. A script, run against the `ultralytics` that is imported.
 
     python -m tests.entry_points.contract            the contract
+    python -m tests.entry_points.contract --sample   the same, with every fifth config
     python -m tests.entry_points.contract --full     and an epoch of training, predict, ONNX export, tuning, two ranks
 
 Each check prints its name and `ok`; the first that fails ends the run with a traceback and status 1.
@@ -22,7 +23,9 @@ import torch
 from tests.entry_points import tiny
 from tests.entry_points.contract_trainings import FULL
 from tests.entry_points.two_ranks import needs_cloudpickle
+from tests.live import live, output, picture
 from tests.processes import python
+from tests.tolerances import EXPORTED, distance
 
 torch.set_num_threads(1)
 
@@ -38,10 +41,8 @@ def stock_models_are_the_same_to_the_bit(folder):
 
     def state():
         torch.manual_seed(0)
-        model = detection("yolo11n.yaml").eval()
-        image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-        with torch.no_grad():
-            return [*model.state_dict().values(), model(image)[0]]
+        model = live(detection("yolo11n.yaml"))
+        return [*model.state_dict().values(), output(model, picture(96, 160))]
 
     with_package = state()
     yolo_cot.uninstall()
@@ -53,7 +54,8 @@ def stock_models_are_the_same_to_the_bit(folder):
 def every_config_builds_runs_and_folds(folder):
     from yolo_cot.paths import configs
 
-    for config in [path for path in configs() if path.stem.startswith("yolo11-")]:
+    found = [path for path in configs() if path.stem.startswith("yolo11-")]
+    for config in found[:: 5 if "--sample" in sys.argv else 1]:
         for scale in "nm":
             model = detection(f"yolo11{scale}{config.stem.removeprefix('yolo11')}.yaml")
             assert model.model[-1].legacy is False
@@ -64,11 +66,8 @@ def every_config_builds_runs_and_folds(folder):
             feats = [feats["boxes"], feats["scores"]] if isinstance(feats, dict) else feats
             sum(f.float().sum() for f in feats).backward()
             assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
-            image = torch.rand(1, 3, 96, 64)
-            with torch.no_grad():
-                before = model.eval()(image)[0]
-                after = model.fuse(verbose=False)(image)[0]
-            assert (before - after).abs().max() <= 1e-4 * before.abs().max()
+            before = output(live(model), picture(96, 64))
+            assert distance(output(model.fuse(verbose=False), picture(96, 64)), before) < EXPORTED
 
 
 def networks_build_for_their_task(folder):
@@ -175,11 +174,9 @@ def a_bundle_opens(folder):
 
     from yolo_cot.plugin.bundle import write
 
-    torch.save({"model": detection("yolo11n-cot.yaml"), "train_args": {"task": "detect"}}, folder / "b.pt")
-    model = Model(str(write(folder / "b.pt")))
-    image = torch.rand(1, 3, 64, 64)
-    with torch.no_grad():
-        assert torch.equal(model.model(image)[0], Model(str(folder / "b.pt")).model(image)[0])
+    torch.save({"model": live(detection("yolo11n-cot.yaml")), "train_args": {"task": "detect"}}, folder / "b.pt")
+    model, image = Model(str(write(folder / "b.pt"))), picture(64, 64)
+    assert torch.equal(output(model.model, image), output(Model(str(folder / "b.pt")).model, image))
 
 
 def the_start_up_line_registers(folder):

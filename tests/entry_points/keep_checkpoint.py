@@ -15,8 +15,8 @@ import ultralytics
 
 import yolo_cot
 from tests.entry_points import tiny
+from tests.entry_points.test_checkpoints import KEPT, features
 
-KEPT = Path(__file__).resolve().parents[1] / "data" / "tiny-checkpoint.pt"
 MODEL = """nc: 2
 scales:
   n: [1.0, 1.0, 1024]
@@ -51,7 +51,8 @@ def main() -> None:
         output = ultralytics.YOLO(KEPT).model(torch.linspace(0, 1, 3 * 64 * 64).reshape(1, 3, 64, 64))[0]
     versions = f"ultralytics {ultralytics.__version__}, yolo_cot {yolo_cot.__version__}, torch {torch.__version__}"
     values = [[round(value, 4) for value in row] for row in output[0, :, ::8].tolist()]
-    text = json.dumps({"written_with": versions, "shape": list(output.shape), "values": values})
+    seen = features(ultralytics.YOLO(KEPT).model).numpy().round(4).tolist()
+    text = json.dumps({"written_with": versions, "shape": list(output.shape), "values": values, "features": seen})
     KEPT.with_suffix(".json").write_text(text + "\n")
 
 

@@ -9,7 +9,7 @@ from ultralytics import YOLO as YOLO_MODEL
 
 from tests.entry_points import tiny
 from tests.entry_points.test_checkpoints import KEPT
-from tests.processes import YOLO, YOLO_COT, python
+from tests.processes import YOLO, here, python
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +37,13 @@ def pictures(tmp_path_factory):
     return folder
 
 
-def predict(source, out, status=0, model=KEPT):
-    words = [
-        f"model={model}",
-        f"source={source}",
-        "imgsz=64",
-        "device=cpu",
-        f"project={out}",
-        "name=p",
-        "exist_ok=True",
-    ]
-    done = python(YOLO, "detect", "predict", *words, cwd=out, status=status)
+def words(source, out, model=KEPT):
+    given = {"model": model, "source": source, "imgsz": 64, "device": "cpu", "project": out, "name": "p"}
+    return ["detect", "predict", *(f"{key}={value}" for key, value in given.items()), "exist_ok=True"]
+
+
+def predict(source, out, status=0):
+    done = here(*words(source, out), cwd=out, status=status)
     return done.stdout + done.stderr
 
 
@@ -95,20 +91,20 @@ def test_damaged_weights_are_told_with_the_file_and_what_to_do(tmp_path, damage)
 
 def test_our_command_tells_damaged_weights_in_one_line(pictures, tmp_path):
     (tmp_path / "w.pt").write_bytes(DAMAGED["cut in its head"])
-    words = ["detect", "predict", f"model={tmp_path / 'w.pt'}", f"source={pictures / 'images'}"]
-    told = python(YOLO_COT, *words, cwd=tmp_path, status=1).stderr.strip().splitlines()[-1]
+    told = here(*words(pictures / "images", tmp_path, tmp_path / "w.pt"), status=1).stderr.strip().splitlines()[-1]
     assert "w.pt is not a loadable checkpoint: the file is truncated or corrupted" in told
     assert "Copy, download or train it again." in told
 
 
 def test_the_plain_command_ends_with_a_status_on_damaged_weights(pictures, tmp_path):
     (tmp_path / "w.pt").write_bytes(DAMAGED["cut by one byte"])
-    assert "central directory" in predict(pictures / "images", tmp_path, status=1, model=tmp_path / "w.pt")
+    done = python(YOLO, *words(pictures / "images", tmp_path, tmp_path / "w.pt"), cwd=tmp_path, status=1)
+    assert "central directory" in done.stdout + done.stderr
 
 
-def train(folder, data, status):
-    words = tiny.arguments(folder, model=tiny.model(folder).with_name("yolo11n-tiny.yaml"), data=data)
-    done = python(YOLO_COT, "detect", "train", *words, cwd=folder, status=status)
+def train(folder, data, status=0):
+    given = tiny.arguments(folder, model=tiny.model(folder).with_name("yolo11n-tiny.yaml"), data=data)
+    done = here("detect", "train", *given, cwd=folder, status=status)
     return done.stdout + done.stderr
 
 
@@ -126,7 +122,7 @@ def test_a_label_out_of_range_is_named_and_the_other_images_are_trained_on(tmp_p
 
     data = tiny.data(tmp_path / "d")
     (tmp_path / "d" / "train" / "labels" / "0.txt").write_text(line + "\n")
-    said = train(tmp_path, data, status=None)
+    said = train(tmp_path, data)
     assert re.search(message, said), said[-3000:]
     assert "0.png" in said or "class" in said
     assert (tmp_path / "runs/t/weights/last.pt").is_file()

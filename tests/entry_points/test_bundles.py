@@ -15,9 +15,10 @@ from ultralytics.nn.tasks import DetectionModel
 
 from tests.conftest import ROOT
 from tests.entry_points import tiny
-from tests.entry_points.test_checkpoints import KEPT, image
+from tests.entry_points.test_checkpoints import KEPT, features
+from tests.live import live, output, picture
 from tests.processes import YOLO as PLAIN
-from tests.processes import YOLO_COT, python
+from tests.processes import here, python
 from yolo_cot.plugin.bundle import read, write
 
 
@@ -43,8 +44,8 @@ def saved(model, file, **train_args):
 def test_a_bundle_gives_the_same_output_and_holds_no_pickle(bundle):
     assert sorted(p.name for p in bundle.iterdir()) == ["about.yaml", "model.yaml", "weights.safetensors"]
     opened, kept = YOLO(str(bundle)), YOLO(KEPT)
-    with torch.no_grad():
-        assert torch.equal(opened.model(image())[0], kept.model(image())[0])
+    assert all(torch.equal(a, b) for a, b in zip(opened.model.state_dict().values(), kept.model.state_dict().values()))
+    assert torch.equal(features(opened.model), features(kept.model))
     assert opened.names == kept.names
     assert opened.task == "detect"
     assert torch.equal(opened.model.stride, kept.model.stride)
@@ -56,19 +57,19 @@ def test_a_bundle_predicts_validates_trains_and_exports(bundle, tmp_path):
     data = tiny.data(tmp_path / "d")
     common = [f"project={tmp_path}", "imgsz=64", "device=cpu", "exist_ok=True"]
     source = f"source={tmp_path / 'd/val/images'}"
-    python(YOLO_COT, "predict", f"model={bundle}", source, *common, "save=True", "name=p")
+    here("predict", f"model={bundle}", source, *common, "save=True", "name=p")
     assert len(list((tmp_path / "p").iterdir())) == 4
-    python(YOLO_COT, "val", f"model={bundle}", f"data={data}", *common, "workers=0", "plots=False")
-    done = python(YOLO_COT, "train", f"model={bundle}", *tiny.arguments(tmp_path, data=data))
+    here("val", f"model={bundle}", f"data={data}", *common, "workers=0", "plots=False")
+    done = here("train", f"model={bundle}", *tiny.arguments(tmp_path, data=data))
     assert "Transferred" in done.stdout + done.stderr
     assert (tmp_path / "runs/t/weights/best.pt").is_file()
 
 
 def test_the_command_writes_a_bundle(tmp_path):
-    said = python(YOLO_COT, "bundle", KEPT, f"out={tmp_path / 'x.bundle'}").stdout
+    said = here("bundle", KEPT, f"out={tmp_path / 'x.bundle'}").stdout
     assert f"Wrote {tmp_path / 'x.bundle'}" in said
     assert (tmp_path / "x.bundle" / "weights.safetensors").is_file()
-    assert "yolo-cot: A bundle is made from a checkpoint" in python(YOLO_COT, "bundle", "no.pt", status=1).stderr
+    assert "yolo-cot: A bundle is made from a checkpoint" in here("bundle", "no.pt", status=1).stderr
 
 
 def test_a_model_is_loaded_from_a_bundle_as_from_a_checkpoint(bundle, tmp_path):
@@ -79,7 +80,7 @@ def test_a_model_is_loaded_from_a_bundle_as_from_a_checkpoint(bundle, tmp_path):
     assert all(torch.equal(value.float(), kept[name].float()) for name, value in model.model.state_dict().items())
     data = tiny.data(tmp_path / "d")
     words = tiny.arguments(tmp_path, data=data, model=tmp_path / "mine.yaml", pretrained=bundle)
-    done = python(YOLO_COT, "train", *words)
+    done = here("train", *words)
     assert f"Transferred {len(kept)}/{len(kept)} items" in done.stdout + done.stderr
 
 
@@ -88,14 +89,13 @@ def three_classes():
     model = DetectionModel("yolo11n-cot.yaml", nc=3, verbose=False)
     model.load(DetectionModel("yolo11n.yaml", verbose=False), verbose=False)
     model.names = {0: "a", 1: "b", 2: "c"}
-    return model.eval()
+    return live(model)
 
 
 def test_a_model_that_was_trained_for_other_classes_comes_back_exactly(tmp_path):
     model = three_classes()
     opened = read(write(saved(model, tmp_path / "m.pt")))
-    with torch.no_grad():
-        assert torch.equal(opened(image())[0], model(image())[0])
+    assert torch.equal(output(opened, picture(64, 64)), output(model, picture(64, 64)))
     assert {k: v.shape for k, v in opened.state_dict().items()} == {k: v.shape for k, v in model.state_dict().items()}
     assert opened.names == {0: "a", 1: "b", 2: "c"}
 

@@ -11,7 +11,9 @@ import torch
 from ultralytics import YOLO
 from ultralytics.nn import tasks
 
+from tests.live import WRONG, blocks_of, wrong
 from tests.processes import python
+from tests.tolerances import distance
 from yolo_cot.plugin.catalog import BLOCKS, own_classes
 
 KEPT = Path(__file__).resolve().parents[1] / "data" / "tiny-checkpoint.pt"
@@ -38,6 +40,27 @@ def test_the_kept_checkpoint_loads_and_gives_what_it_gave():
     assert list(output.shape) == kept["shape"]
     assert torch.allclose(output[0, :, ::8], torch.tensor(kept["values"]), rtol=1e-4, atol=1e-4)
     assert KEPT.stat().st_size < 300_000
+
+
+def features(model: torch.nn.Module) -> torch.Tensor:
+    """What the head of the kept model reads while it trains, where batch norm normalizes by what it sees.
+
+    In evaluation two epochs of training have left a model whose boxes hardly depend on the image.
+    """
+    x = image()
+    x = torch.cat([x, (40 * x).sin().abs(), (97 * x.transpose(2, 3)).cos().abs()])
+    with torch.no_grad():
+        for layer in model.float().train().model[:-1]:
+            x = layer(x)
+    return x[:, ::3, ::5, ::5]
+
+
+def test_the_kept_checkpoint_computes_what_it_computed_in_version_0_1():
+    kept = torch.tensor(json.loads(KEPT.with_suffix(".json").read_text())["features"])
+    assert distance(features(YOLO(KEPT).model), kept) < 1e-4
+    for block in blocks_of(YOLO(KEPT).model):
+        with wrong(block, WRONG):
+            assert distance(features(YOLO(KEPT).model), kept) > 1e-3
 
 
 def test_the_class_paths_of_the_kept_checkpoint_are_those_of_today():

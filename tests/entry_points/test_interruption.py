@@ -75,16 +75,6 @@ def process(*words, kind="ours", settings=SETTINGS):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """An uninterrupted run from the YAML: its folder of everything."""
-    folder = tmp_path_factory.mktemp("whole")
-    model, data = tiny.model(folder).with_name("yolo11n-tiny.yaml"), tiny.data(folder / "d")
-    done = process(model, data, folder / "runs", "never", 0, "-")
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """For our model and a stock one: a checkpoint that finds most things, and the last row of a run from there on."""
     folder = tmp_path_factory.mktemp("trained")
@@ -143,9 +133,12 @@ def killed_and_resumed(base, model, folder, point, kind="ours"):
 
 
 @pytest.mark.parametrize("event, epoch, batch", QUICK)
-def test_a_killed_run_goes_on_and_keeps_what_was_saved(whole, tmp_path, event, epoch, batch):
-    model = tiny.model(tmp_path).with_name("yolo11n-tiny.yaml")
-    killed_and_resumed(whole, model, tmp_path, (event, epoch, batch))
+def test_a_killed_run_goes_on_and_keeps_what_was_saved(tmp_path, event, epoch, batch):
+    base, folder = tmp_path / "base", tmp_path / "run"
+    tiny.data(base / "d")
+    folder.mkdir()
+    model = tiny.model(folder).with_name("yolo11n-tiny.yaml")
+    killed_and_resumed(base, model, folder, (event, epoch, batch))
 
 
 @pytest.mark.slow

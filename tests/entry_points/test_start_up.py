@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +13,16 @@ import pytest
 
 from tests.commands.verbs import call
 from tests.entry_points import tiny
-from tests.processes import YOLO, YOLO_COT, environment, python
+from tests.processes import YOLO, YOLO_COT, environment, here, python
+
+# Commands of ours without arguments, one after another.
+SEVERAL = """
+import sys
+from yolo_cot.cli import main
+for verb in sys.argv[1:]:
+    sys.argv[1:] = [verb]
+    main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +48,11 @@ def test_enable_and_disable_switch_the_plain_yolo(own, tmp_path):
     tiny.model(tmp_path)
     data = tiny.data(tmp_path / "d")
     train = ["detect", "train", *tiny.arguments(tmp_path, model="yolo11n-tiny.yaml", data=data)]
-    assert "Not enabled in this environment" in run(own, YOLO_COT, "disable")
     assert "KeyError: 'C3k2CoT'" in run(own, YOLO, *train, cwd=tmp_path, status=1)
-    assert "not enabled; `yolo-cot enable` does it" in run(own, YOLO_COT, "checks")
-    assert "Enabled: every Python of this environment" in run(own, YOLO_COT, "enable")
-    assert "yolo_cot_enable.pth" in run(own, YOLO_COT, "checks")
+    said = run(own, SEVERAL, "disable", "checks", "enable", "checks")
+    parts = ["Not enabled in this environment", "not enabled; `yolo-cot enable` does it"]
+    parts += ["Enabled: every Python of this environment", "yolo_cot_enable.pth"]
+    assert re.search(".*".join(map(re.escape, parts)), said, re.S), said
     run(own, YOLO, *train, cwd=tmp_path)
     assert (tmp_path / "runs/t/weights/best.pt").is_file()
     assert "Disabled: removed" in run(own, YOLO_COT, "disable")
@@ -122,8 +132,8 @@ def test_an_environment_that_cannot_be_written_is_told(monkeypatch, tmp_path):
 def test_checks_says_what_is_used():
     import ultralytics
 
-    said = python(YOLO_COT, "checks").stdout
+    said = here("checks").stdout
     assert f"ultralytics   {ultralytics.__version__}, {Path(ultralytics.__file__).parent}" in said
     for word in ("self-check    passed; blocks registered", "CoTAttention", "C3k2Outlook", "yolo11-cot-outlook"):
         assert word in said
-    assert "takes no arguments; got 'x.pt'" in python(YOLO_COT, "checks", "x.pt", status=1).stderr
+    assert "takes no arguments; got 'x.pt'" in here("checks", "x.pt", status=1).stderr

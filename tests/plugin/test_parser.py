@@ -164,7 +164,7 @@ from ultralytics import YOLO
 for name in ("yolo11n", "yolo11n-seg", "yolov8n", "yolo12n", "yolo26n"):
     torch.manual_seed(0)
     try:
-        model = YOLO(name + ".yaml").model.eval()
+        model = YOLO(name + ".yaml").model.train()  # which normalizes by what it sees
     except FileNotFoundError:
         continue
     digest = hashlib.sha256()
@@ -178,7 +178,7 @@ for name in ("yolo11n", "yolo11n-seg", "yolov8n", "yolo12n", "yolo26n"):
         elif isinstance(y, (list, tuple)):
             [feed(v) for v in y]
     with torch.no_grad():
-        feed(model(torch.rand(1, 3, 96, 64, generator=torch.Generator().manual_seed(1))))
+        feed(model(torch.rand(2, 3, 96, 64, generator=torch.Generator().manual_seed(1))))
     print("hash", name, digest.hexdigest(), len(model.state_dict()))
 """
 

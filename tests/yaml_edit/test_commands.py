@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.commands.verbs import call
-from tests.processes import YOLO_COT, python
+from tests.processes import here
 from yolo_cot.commands import insert as insert_verb
 from yolo_cot.commands import lint as lint_verb
 from yolo_cot.yaml_edit.insert import insert
@@ -14,7 +14,7 @@ from yolo_cot.yaml_edit.insert import insert
 
 def test_insert_writes_the_file_that_lint_finds_clean(tmp_path):
     words = "base=yolo11.yaml block=OutlookAttention at=P3,neck.P5 after=SPPF num_heads=4 gate=0 out=yolo11-mine.yaml"
-    said = python(YOLO_COT, "insert", *words.split(), cwd=tmp_path).stdout
+    said = here("insert", *words.split(), cwd=tmp_path).stdout
     assert "Row 11: OutlookAttention after SPPF (row 9 of the base, after=SPPF); read by row 12." in said
     assert "wrote yolo11-mine.yaml" in said
     text = (tmp_path / "yolo11-mine.yaml").read_text(encoding="utf-8")
@@ -23,13 +23,13 @@ def test_insert_writes_the_file_that_lint_finds_clean(tmp_path):
         "yolo11.yaml", block="OutlookAttention", at="P3,neck.P5,after=SPPF", arguments={"num_heads": 4, "gate": 0}
     )
     assert yaml.safe_load(text) == yaml.safe_load(expected.text)
-    assert python(YOLO_COT, "lint", "yolo11-mine.yaml", cwd=tmp_path).stdout == "yolo11-mine.yaml: clean\n"
+    assert here("lint", "yolo11-mine.yaml", cwd=tmp_path).stdout == "yolo11-mine.yaml: clean\n"
 
 
 def test_lint_tells_every_fault_of_every_file_and_fails(tmp_path):
     text = insert("yolo11.yaml", block="CoTAttention", at="P5").text.replace("[17, 20, 23]", "[16, 19, 22]")
     (tmp_path / "yolo11mine.yaml").write_text(text, encoding="utf-8")
-    done = python(YOLO_COT, "lint", "model=yolo11.yaml,yolo11mine.yaml", cwd=tmp_path, status=1)
+    done = here("lint", "model=yolo11.yaml,yolo11mine.yaml", cwd=tmp_path, status=1)
     assert done.stdout == "yolo11.yaml: clean\n"
     lines = done.stderr.splitlines()
     assert lines[0] == "yolo-cot: yolo11mine.yaml has 4 faults:"

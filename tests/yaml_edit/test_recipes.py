@@ -9,7 +9,7 @@ import yaml
 from ultralytics import RTDETR, YOLO
 
 import yolo_cot
-from tests.processes import YOLO_COT, python
+from tests.processes import here, python
 from yolo_cot.paths import config_dir
 from yolo_cot.plugin.naming import scale_letter
 from yolo_cot.plugin.stock import stock_files
@@ -291,6 +291,6 @@ def test_a_stock_model_never_imports_what_makes_the_others():
 
 
 def test_the_command_tells_a_wrong_name(tmp_path):
-    done = python(YOLO_COT, "train", "model=yolo11-cot", cwd=tmp_path, status=1)
+    done = here("train", "model=yolo11-cot", cwd=tmp_path, status=1)
     assert done.stderr.splitlines()[-1].startswith("yolo-cot: no model 'yolo11-cot'")
     assert done.stderr.strip().endswith("Did you mean 'yolo11-cot.yaml'?")

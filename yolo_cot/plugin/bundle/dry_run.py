@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import Detect
+from ultralytics.utils.torch_utils import initialize_weights
 
 from ..layers import is_head
 from ..probe import class_state
@@ -73,6 +74,7 @@ def set_class_branch(head: nn.Module, model: dict[str, Any], channels: int, widt
     if width is None or not isinstance(head, Detect) or class_branch_of(head) == width:
         return
     donor, _ = tasks.parse_model(copy.deepcopy({**model, "nc": width}), channels, verbose=False)
+    initialize_weights(donor)  # gives batch norm the epsilon that Ultralytics' models have
     for name in ("cv3", "one2one_cv3"):
         branches, others = getattr(head, name, None), getattr(donor[-1], name, None)
         if branches is not None and others is not None:
