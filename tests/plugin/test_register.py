@@ -19,6 +19,8 @@ from ultralytics.utils.torch_utils import get_flops
 import yolo_cot
 from tests.entry_points import own_block
 from tests.processes import python
+from yolo_cot.commands import lint as lint_command
+from yolo_cot.commands import show
 from yolo_cot.nn.gate import Gated
 from yolo_cot.plugin import gates
 from yolo_cot.plugin.bundle import write
@@ -302,7 +304,7 @@ def test_a_dictionary_imports_nothing(tmp_path, monkeypatch):
         DetectionModel(rows, verbose=False)
     file = yaml_file(tmp_path, ["it_ran_blocks.CBAM"])
     assert not lint(file)
-    assert "row 2 (CBAM) was not checked, nor what reads it: CBAM is a block of the key blocks:" in str(notes(file))
+    assert "row 2 (CBAM) was not checked, nor what reads it: CBAM comes from blocks:, and looking" in str(notes(file))
     assert "it_ran_blocks" not in sys.modules
 
 
@@ -372,3 +374,21 @@ def test_other_bases_take_it_too(my, tmp_path, base):
 
 def test_load_is_what_the_command_line_calls(my, tmp_path):
     assert load(f"{my.__name__}.Down", tmp_path).cls is my.Down
+
+
+def test_lint_and_show_look_into_the_file_when_they_are_told_to_trust_it(my, tmp_path, capsys):
+    out = tmp_path / "yolo11-mine.yaml"
+    insert("yolo11.yaml", out, block=f"{my.__name__}.CBAM", at="P5", arguments={"gate": 0.0})
+    table.remove("CBAM")
+    lint_command.main(lint_command.Arguments(model=(str(out),)))
+    assert "row 11 (CBAM) was not checked" in capsys.readouterr().out
+    with pytest.raises(
+        ValueError, match=r"CBAM comes from blocks:, and looking at a model imports nothing; trust=True"
+    ):
+        show.main(show.Arguments(model=str(out)))
+    show.main(show.Arguments(model=str(out), trust=True, imgsz=64))
+    assert re.search(r"\+11 .*CBAM", capsys.readouterr().out)
+    table.remove("CBAM")
+    out.write_text(out.read_text().replace("{gate: 0.0}", "{gat: 0.0}"))
+    with pytest.raises(ValueError, match=r"CBAM has no argument 'gat'. Did you mean 'gate'"):
+        lint_command.main(lint_command.Arguments(model=(str(out),), trust=True))

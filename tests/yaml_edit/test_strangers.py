@@ -208,7 +208,7 @@ def test_blocks_of_the_users_are_not_imported_and_their_rows_are_no_fault(look, 
         text = look(verb, row="[-1, 1, Mine, []]", more="blocks: [evil_blocks.Mine]")
         assert not (tmp_path / "it_ran").exists()
         assert verb != "lint" or ("mine.yaml: clean" in text and "row 1 (Mine) was not checked" in text)
-    assert "Mine is a block of the key blocks:, which is not imported to look at a model. Import its module" in text
+    assert "Mine comes from blocks:, and looking at a model imports nothing; trust=True does." in text
 
 
 @pytest.mark.parametrize("count", [25, pytest.param(1000, marks=pytest.mark.slow)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..yaml_edit.files import trust
 from ..yaml_edit.lint import lint
 from ..yaml_edit.lint.notes import notes
 from .arguments import argument
@@ -14,6 +15,7 @@ class Arguments:
     """yolo-cot lint yolo11-mine.yaml"""
 
     model: tuple[str, ...] = argument("the path or the name of a YAML, or several with commas between them")
+    trust: bool = argument("import the blocks of your own that the YAML names, and check their rows too", False)
 
 
 def main(arguments: Arguments) -> None:
@@ -25,6 +27,8 @@ def main(arguments: Arguments) -> None:
     """
     found = []
     for name in arguments.model:
+        if arguments.trust:
+            trust(name)
         if faults := lint(name):
             found.append(f"{name} has {len(faults)} fault{'s' * (len(faults) > 1)}:")
             found += [f"  {fault}" for fault in faults]

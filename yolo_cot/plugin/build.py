@@ -102,7 +102,7 @@ def _refuse(config: dict[str, Any]) -> None:
         if row.error:
             raise RowError(f"{at} cannot be built: {row.error}")
         if row.unchecked and not known_module(rows(config)[index][2]):
-            raise RowError(f"{at}: {row.unchecked} to look at a model. Import its module first, or open it with YOLO.")
+            raise RowError(f"{at}: {row.unchecked}.")
         parameters += sum(p.numel() for p in row.module.parameters()) if row.module else 0
         if parameters > _MOST_PARAMETERS:
             raise RowError(f"{at} brings the model to {parameters} parameters; {_MOST_PARAMETERS} is the most.")

@@ -107,11 +107,8 @@ def probe(
         if row[2] in own and class_named(row[2]) is None:
             # Opening a model imports the file of such a block; looking at one imports nothing.
             kept = None if isinstance(row[0], list) else outputs[0]
-            done.append(
-                Probed(
-                    output=kept, unchecked=f"{row[2]} is a block of the key blocks:, which is not imported", imgsz=imgsz
-                )
-            )
+            why = f"{row[2]} comes from {BLOCKS_KEY}:, and looking at a model imports nothing; trust=True does"
+            done.append(Probed(output=kept, unchecked=why, imgsz=imgsz))
             continue
         text = json.dumps([settings, row[1:], isinstance(row[0], list)], default=str, skipkeys=True)
         shapes = tuple(_shape(o) for o in outputs)

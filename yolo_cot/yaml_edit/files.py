@@ -5,9 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..paths import configs
+from ..plugin.catalog.files import load_all
 from ..plugin.naming import scale_letter, unscaled
 from ..plugin.stock import stock_files
 from . import recipe_files
+from .reading import read_model
+
+
+def trust(name: str | Path) -> None:
+    """Import the blocks that a model YAML names under `blocks:`, as opening it to train does.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a block cannot be imported, or is none.
+    """
+    path, _ = find_model(name)
+    load_all(read_model(path), path)
 
 
 def find_model(name: str | Path) -> tuple[Path, str]:

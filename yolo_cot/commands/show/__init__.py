@@ -8,7 +8,7 @@ from typing import Any
 
 from ...plugin.build import build
 from ...yaml_edit.base import Base, compare, find_base
-from ...yaml_edit.files import find_model
+from ...yaml_edit.files import find_model, trust
 from ...yaml_edit.form import require_form
 from ...yaml_edit.graph import rows_of
 from ...yaml_edit.reading import read_model
@@ -28,6 +28,7 @@ class Arguments:
     imgsz: int = argument(
         "side of the image, in pixels", 640, rule=Rule("that is a multiple of 32", lambda n: n > 0 and n % 32 == 0)
     )
+    trust: bool = argument("import the blocks of your own that the YAML names, without which it cannot be built", False)
     save: Path | None = argument("a picture of the graph to write, such as graph.png, .svg or .pdf", None)
 
 
@@ -38,6 +39,8 @@ def main(arguments: Arguments) -> None:
         ValueError: a scale that does not exist, or a model that cannot be built.
         FileNotFoundError: no such YAML.
     """
+    if arguments.trust:
+        trust(arguments.model)
     path, named = find_model(arguments.model)
     model, imgsz = _read(path), arguments.imgsz
     scales = list(model.get("scales") or [""])
