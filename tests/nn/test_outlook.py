@@ -103,7 +103,8 @@ def test_an_export_keeps_height_and_width_dynamic(stride, strict):
 
 
 @pytest.mark.parametrize("make", [lambda: OutlookAttention(32), lambda: Outlooker(32, stride=2)])
-def test_onnxruntimes_preparation_for_quantization_knows_every_operator(make, tmp_path):
+def test_onnxruntimes_preparation_for_quantization_knows_every_operator(make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it leaves files where it runs
     onnx, onnxslim = pytest.importorskip("onnx"), pytest.importorskip("onnxslim")
     quantization = pytest.importorskip("onnxruntime.quantization.shape_inference")
     file = tmp_path / "block.onnx"

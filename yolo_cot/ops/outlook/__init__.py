@@ -81,7 +81,7 @@ def _softmax(logits: Tensor, num_heads: int, k: int, way: Route) -> Tensor:
     stacked = logits.reshape(b, num_heads * k * k, k * k, h * w)
     if way in ("eager", "compiled"):
         return stacked.softmax(2).reshape(b, channels, h, w)
-    # A pooling, which is the same, since the tools for quantization of onnxruntime do not know ReduceMax.
+    # A pooling gives the same: onnxruntime's tools for quantization know no ReduceMax. OpenVINO is slower with it.
     to_onnx = torch.onnx.is_in_onnx_export()
     largest = F.max_pool2d(stacked, (k * k, 1)) if to_onnx else stacked.amax(2, keepdim=True)
     shifted = (stacked - largest).exp()
