@@ -60,11 +60,17 @@ def _folder(root: Path) -> Split:
 def _listed(cfg: Any, data: dict[str, Any], split: str) -> Split:
     mode = "train" if split == "train" else "val"
     dataset = build_yolo_dataset(cfg, data[split], 1, data, mode)
-    labels = [Path(file) for file in dataset.label_files]
+    labels = _labels(dataset)
     cache = labels[0].parent.with_suffix(".cache")
     # Older releases know a changed label file by its size alone, and go on with what they have read before.
     if cache.is_file() and any(p.is_file() and p.stat().st_mtime > cache.stat().st_mtime for p in labels):
         cache.unlink()
         dataset = build_yolo_dataset(cfg, data[split], 1, data, mode)
-        labels = [Path(file) for file in dataset.label_files]
+        labels = _labels(dataset)
     return Split([Path(file) for file in dataset.im_files], labels)
+
+
+def _labels(dataset: Any) -> list[Path]:
+    """The label files, or the masks or depth maps in their place."""
+    kinds = ("label_files", "mask_files", "depth_files")
+    return [Path(file) for file in next(getattr(dataset, kind) for kind in kinds if hasattr(dataset, kind))]
