@@ -85,7 +85,7 @@ def test_a_model_runs_in_onnxruntime_as_in_torch(tmp_path, monkeypatch):
     runs = {r: latency.forward(latency.exported(weights, r, 64), 64) for r in ("torch", "onnx")}
     times = latency.medians(runs, "cpu")
     assert set(times) == {"torch", "onnx"}
-    assert all(0 < middle and low <= middle <= high for middle, low, high in times.values())
+    assert all(middle > 0 and low <= middle <= high for middle, low, high in times.values())
     (tmp_path / "broken.pt").write_bytes(b"")
     with pytest.raises(ValueError, match=r"cannot be exported for runtime=onnx"):
         latency.exported(tmp_path / "broken.pt", "onnx", 64)

@@ -167,7 +167,7 @@ def test_the_report_is_written_and_written_again_without_training(story, capsys)
         assert (folder / name).stat().st_size > 0
     latency = json.loads((folder / "latency.json").read_text())
     assert latency["forward"].keys() == latency["whole"].keys() == {"yolo11n-plain", "yolo11n-tiny"}
-    assert all(0 < middle and low <= middle <= high for middle, low, high in latency["forward"].values())
+    assert all(middle > 0 and low <= middle <= high for middle, low, high in latency["forward"].values())
     page = (folder / "report.html").read_text()
     (folder / "report.html").unlink()
     call(ablate, report=True, project=folder)
