@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.processes import YOLO_COT, environment, python
+from tests.processes import YOLO_COT, environment, here, python
 from yolo_cot import cli
 from yolo_cot.commands.arguments import read
 from yolo_cot.commands.verbs import VERBS, load
@@ -82,7 +82,8 @@ def test_a_wrong_row_ends_with_one_line_that_names_it(tmp_path):
         "nc: 2\nbackbone:\n  - [-1, 1, Conv, [16, 3, 2]]\n  - [-1, 1, CoTAtention, []]\n"
         "head:\n  - [[1], 1, Detect, [nc]]\n"
     )
-    output = yolo_cot("detect", "train", "model=mine.yaml", "data=coco8.yaml", cwd=tmp_path, code=1)
+    done = here("detect", "train", "model=mine.yaml", "data=coco8.yaml", cwd=tmp_path, status=1)
+    output = done.stdout + done.stderr
     assert "mine.yaml row 1 names 'CoTAtention'. Did you mean 'CoTAttention'?" in output
     assert "Traceback" not in output
 
@@ -143,7 +144,7 @@ def test_predictions_are_saved_as_yolo_saves_them(tmp_path):
 
     YOLO("yolo11n-cot.yaml").save(tmp_path / "model.pt")
     words = ["model=model.pt", f"source={ASSETS / 'bus.jpg'}", "imgsz=64", f"project={tmp_path / 'out'}"]
-    output = yolo_cot("detect", "predict", *words, cwd=tmp_path)
+    output = here("detect", "predict", *words, cwd=tmp_path).stdout
     assert "Results saved to" in output
     assert len(list(tmp_path.rglob("bus.jpg"))) == 1
 
@@ -161,7 +162,7 @@ def test_a_refused_ultralytics_is_told_in_one_line_and_checks_still_runs(tmp_pat
 
 
 def test_help_names_our_verbs_and_ultralytics_own(tmp_path):
-    output = yolo_cot("help", cwd=tmp_path)
+    output = here("help", cwd=tmp_path).stdout
     assert all(f"yolo-cot {verb}" in output for verb in VERBS)
     assert "yolo TASK MODE ARGS" in output
 
@@ -189,7 +190,7 @@ def test_bench_checks_parity_writes_a_table_and_draws_it(tmp_path):
         "runtime=torch",
         "out=out",
     ]
-    output = yolo_cot(*words, cwd=tmp_path)
+    output = here(*words, cwd=tmp_path).stdout
     assert "geometric" in output
     lines = (tmp_path / "out" / "blocks.csv").read_text().splitlines()
     assert len(lines) == 3
@@ -199,7 +200,7 @@ def test_bench_checks_parity_writes_a_table_and_draws_it(tmp_path):
 
 def test_bench_compares_whole_models_in_both_runtimes(tmp_path):
     pytest.importorskip("onnxruntime")
-    yolo_cot("bench", "model=yolo11n-cot.yaml", "imgsz=64", "rounds=1", "out=out", cwd=tmp_path)
+    here("bench", "model=yolo11n-cot.yaml", "imgsz=64", "rounds=1", "out=out", cwd=tmp_path)
     lines = (tmp_path / "out" / "models.csv").read_text().splitlines()
     assert [line.split(",")[:2] for line in lines[1:]] == [
         ["yolo11n.yaml", "torch"],

@@ -200,13 +200,14 @@ def test_a_point_that_one_picture_has_not_leaves_the_others(models, tmp_path, ca
     }
 
 
-def test_a_video_is_shown_at_a_stride(models, tmp_path):
+def test_a_video_is_shown_at_a_stride(models, tmp_path, caplog):
     file = tmp_path / "clip.avi"
     video = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
     for n in range(7):
         video.write(np.full((48, 64, 3), 30 * n, np.uint8))
     video.release()
     call(attention, model=models / "detect.pt", source=file, imgsz=64, project=tmp_path, vid_stride=3)
+    assert [message for message in caplog.messages if message.startswith("picture ")][:1] == ["picture 1 of 3"]
     names = [shown["picture"] for shown in json.loads((tmp_path / "clip" / "numbers.json").read_text())]
     assert names == ["clip.avi frame 0", "clip.avi frame 3", "clip.avi frame 6"]
     shades = [

@@ -15,12 +15,12 @@ from yolo_cot.commands.output import announce, duration, track
 def test_every_item_is_announced_with_the_time_that_is_left(monkeypatch, caplog):
     clock = iter([0.0, 120.0, 240.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    assert list(announce(["a", "b", "c"], "file")) == ["a", "b", "c"]
+    assert list(announce(iter("abc"), "file", 3)) == ["a", "b", "c"]
     assert caplog.messages == ["file 1 of 3", "file 2 of 3, 4 min left", "file 3 of 3, 2 min left"]
 
 
 def test_one_item_is_not_announced(caplog):
-    assert list(announce(["a"], "file")) == ["a"]
+    assert list(announce("a", "file", 1)) == ["a"]
     assert caplog.messages == []
 
 

@@ -118,7 +118,7 @@ def measure(series: dict[str, tuple[Path, ...]], arguments: Arguments) -> list[P
         raise ValueError(f"yolo-cot curve needs checkpoints of one task, of {', '.join(METRICS)}; got {got}.")
     key, metric = METRICS[next(iter(tasks.values()))]
     accuracy, sizes, runs = {}, {}, {}
-    for file, model in announce(list(models.items()), "validating"):
+    for file, model in announce(models.items(), "checkpoint", len(models)):
         sizes[file] = arguments.imgsz or int(model.overrides.get("imgsz") or 640)
         settings = {"data": arguments.data} if arguments.data else {}
         found = model.val(imgsz=sizes[file], device=device, plots=False, verbose=False, workers=0, **settings)

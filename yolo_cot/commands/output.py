@@ -48,13 +48,19 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
         yield from progress.track(items, total=total, description=what)
 
 
-def announce(items: Sequence[T], what: str) -> Iterator[T]:
-    """The items; where there are several, each behind a line in the log that says which it is and how long all take."""
+def announce(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    """The items; of several, each behind a line in the log that says which it is and how long the others take.
+
+    Args:
+        items: the items.
+        what: what one is called.
+        total: how many there are, or about so many.
+    """
     start = time.monotonic()
     for done, item in enumerate(items):
-        if len(items) > 1:
-            left = (time.monotonic() - start) / done * (len(items) - done) if done else 0.0
-            LOGGER.info(f"{what} {done + 1} of {len(items)}{f', {duration(left)} left' if done else ''}")
+        if max(total, done + 1) > 1:
+            left = (time.monotonic() - start) / done * max(total - done, 1) if done else 0.0
+            LOGGER.info(f"{what} {done + 1} of {max(total, done + 1)}{f', {duration(left)} left' if done else ''}")
         yield item
 
 

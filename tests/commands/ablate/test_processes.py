@@ -169,6 +169,8 @@ def test_the_report_is_written_and_written_again_without_training(story, capsys)
     assert latency["forward"].keys() == latency["whole"].keys() == {"yolo11n-plain", "yolo11n-tiny"}
     assert all(middle > 0 and low <= middle <= high for middle, low, high in latency["forward"].values())
     page = (folder / "report.html").read_text()
+    repeat = "workers=0 amp=False controls=False any_budget=True"
+    assert repeat in page
     (folder / "report.html").unlink()
     call(ablate, report=True, project=folder)
     output = capsys.readouterr().out

@@ -10,7 +10,7 @@ from .folder_lock import folder_lock
 from .inputs import digests
 from .latency import latencies
 from .models import check_gates, given, with_controls
-from .options import Arguments, train_settings
+from .options import Arguments, own, train_settings
 from .plan import Plan, Run, load
 from .prepare import prepare
 from .report import write_report
@@ -48,7 +48,8 @@ def ablate(arguments: Arguments) -> None:
     pictures, classes = len(files.splits["train"].pictures), len(files.names)
     if not arguments.any_budget:
         check_gates(models, settings, pictures, classes)
-    asked = Plan(project, settings, task, arguments.split, arguments.seeds, inputs=digests(files, settings))
+    asked = Plan(project, settings, task, arguments.split, arguments.seeds)
+    asked.own, asked.inputs = own(arguments), digests(files, settings)
     Results(asked, arguments.metric)  # a metric that does not exist is told before the first run
     try:
         # Nothing is written before the folder is ours: another ablation may be at work in it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,19 @@ class Arguments:
     plan: float | None = argument("only say how many seeds show a gain of so many points", None, rule=POINTS)
     sd: float | None = argument("the spread to plan with, in points; that of the project's runs by default", None)
     settings: dict[str, Any] = others("any train argument of Ultralytics", known=DEFAULT_CFG_DICT.keys() - OURS)
+
+
+# What another machine or another look at the same runs may have otherwise.
+ELSEWHERE = {"models", "data", "seeds", "project", "device", "ray", "split", "report", "plan", "sd", "settings"}
+
+
+def own(arguments: Arguments) -> dict[str, Any]:
+    """The arguments that repeat an ablation beside its plan: those that are not at their defaults."""
+    return {
+        field.name: value
+        for field in fields(arguments)
+        if field.name not in ELSEWHERE and (value := getattr(arguments, field.name)) != field.default
+    }
 
 
 def train_settings(arguments: Arguments) -> dict[str, Any]:

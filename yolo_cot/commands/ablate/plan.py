@@ -59,6 +59,7 @@ class Plan:
         seeds: how many; they are 0, 1, ...
         models: the models, the base first.
         data_sha256: digest of the data YAML, empty where Ultralytics finds it by name.
+        own: arguments of the command that are no train arguments and not at their defaults, as last given.
         inputs: digests of pictures, labels, class names and weights, see `inputs_of`.
         history: every change, as [time, what].
     """
@@ -70,6 +71,7 @@ class Plan:
     seeds: int = 0
     models: list[Entry] = field(default_factory=list)
     data_sha256: str = ""
+    own: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
     history: list[tuple[str, str]] = field(default_factory=list)
 

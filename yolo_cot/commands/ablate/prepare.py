@@ -47,7 +47,7 @@ def prepare(asked: Plan, models: Sequence[tuple[Entry, str]]) -> Plan:
         file = plan.model_file(entry.label)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, text)
-    plan.models = list(entries.values())
+    plan.models, plan.own = list(entries.values()), asked.own
     if added:
         plan.note(f"models: {', '.join(added)}")
     if asked.seeds > plan.seeds:

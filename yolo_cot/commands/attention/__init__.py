@@ -17,7 +17,7 @@ from ..arguments import argument, at_least, others
 from ..output import announce
 from .recorder import recorder
 from .report import Report
-from .sources import find, pictures
+from .sources import count, find, pictures
 
 PREDICT = ("imgsz", "conf", "iou", "classes", "device", "rect")
 
@@ -69,7 +69,9 @@ def main(arguments: Arguments) -> None:
         report = Report(folder, "/".join(parts))
         settings = {**arguments.settings, "max_det": arguments.max_det}
         try:
-            for title, picture in _readable(files, arguments.vid_stride, report):
+            readable = _readable(files, arguments.vid_stride, report)
+            total = sum(count(file, arguments.vid_stride) for file in files)
+            for title, picture in announce(readable, "picture", total):
                 try:
                     report.add(title, blocks, see(picture, **settings), arguments.points)
                 except ValueError as error:
@@ -84,7 +86,7 @@ def main(arguments: Arguments) -> None:
 
 def _readable(files: list[Path], every: int, report: Report) -> Iterator[tuple[str, np.ndarray]]:
     """The pictures of all files; a file that has none is reported."""
-    for file in announce(files, "file"):
+    for file in files:
         empty = True
         for title, picture in pictures(file, every):
             empty = False

@@ -31,6 +31,16 @@ def find(source: str) -> list[Path]:
     return [path]
 
 
+def count(file: Path, every: int) -> int:
+    """How many pictures `pictures` gives of a file; of a video, about so many."""
+    if file.suffix[1:].lower() not in VID_FORMATS:
+        return 1
+    video = cv2.VideoCapture(str(file))
+    frames = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    video.release()
+    return -(-max(frames, 0) // every)
+
+
 def pictures(file: Path, every: int) -> Iterator[tuple[str, np.ndarray]]:
     """Name and picture (height, width, 3; BGR) of an image, or of each `every`-th frame of a video, the first included.
 

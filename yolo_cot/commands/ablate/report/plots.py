@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -75,10 +76,11 @@ def lines(
 ) -> Path:
     """Draw for every name the mean of its curves and the band between the lowest and the highest."""
     figure, axes = canvas(2.6 + 0.17 * len(curves))
-    for name, of in curves.items():
+    # Other dashes, too: curves of models that do the same lie on each other.
+    for (name, of), dashes in zip(curves.items(), itertools.cycle(("-", "--", ":"))):
         values = np.array([curve[: min(map(len, of))] for curve in of])
         x = np.linspace(0, 1, values.shape[1]) if unit else np.arange(1, values.shape[1] + 1)
-        (line,) = axes.plot(x, values.mean(0), lw=1.4, label=name)
+        (line,) = axes.plot(x, values.mean(0), dashes, lw=1.4, label=name)
         axes.fill_between(x, values.min(0), values.max(0), color=line.get_color(), alpha=0.15, lw=0)
     axes.set(xlabel=xlabel, ylabel=ylabel, **({"xlim": (0, 1), "ylim": (0, 1.02)} if unit else {}))
     axes.grid(lw=0.4)

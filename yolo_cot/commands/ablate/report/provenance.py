@@ -70,11 +70,8 @@ def command(results: Results) -> str:
     versions = results.all[0]["versions"] if results.all else {}
     install = [f"{name}=={versions[name]}" for name in ("yolo-cot", "ultralytics", "torch") if name in versions]
     given = ",".join(f"{entry.label}.yaml" for entry in plan.models if entry.kind == "given")
-    kinds = {entry.kind for entry in plan.models}
     words: dict[str, object] = {"models": given, "data": plan.settings["data"], "seeds": plan.seeds}
     words |= {key: value for key, value in plan.settings.items() if DEFAULTS.get(key, "") != value}
-    words |= {} if plan.split == "val" else {"split": plan.split}
-    words |= {} if kinds - {"given"} else {"controls": False}
-    words |= {"equal_latency": True} if "equal_latency" in kinds else {}
+    words |= ({} if plan.split == "val" else {"split": plan.split}) | plan.own
     lines = [f"pip install {' '.join(install)}"] if install else []
     return "\n".join([*lines, f"yolo-cot ablate {' '.join(f'{k}={shlex.quote(str(v))}' for k, v in words.items())}"])

@@ -145,7 +145,8 @@ def sizes_table(results: Results) -> Table | None:
         rows.append([label, str(len(found)), *map(mean, by_size)])
     caption = (
         "Box AP50-95 by the size of the objects, as COCO counts it: small up to 32 x 32 pixels of the picture, large "
-        f"from 96 x 96 on; best epoch, in points. {NOTE} A dash where there is no object of that size."
+        f"from 96 x 96 on; best epoch, in points. {NOTE} A dash where there is no object of that size. "
+        "COCO joins precision and recall in another way than Ultralytics, so 'all' is not quite its mAP50-95."
     )
     return Table("sizes", caption, ["model", "seeds", *sizes], rows)
 
@@ -160,7 +161,9 @@ def mean(values: Iterable[float], digits: int = 2) -> str:
 
 def of_interval(middle: float, low: float, high: float, digits: int = 2) -> str:
     """A number with its interval."""
-    return f"{middle:.{digits}f}" + ("" if math.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
+    # Without the addition small negative numbers would show as -0.00.
+    numbers = [f"{round(value, digits) + 0.0:.{digits}f}" for value in (middle, low, high)]
+    return numbers[0] if math.isnan(low) else f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
 
 
 def reach(ends: tuple[float, float]) -> str:
