@@ -71,9 +71,11 @@ def test_the_page_works_as_it_stands(folder):
     """Every command of the page but the comparison, in its order, each in a process of its own."""
     page = own_block.PAGE.read_text(encoding="utf-8")
     commands = [words for block in blocks(page) if block.language == "bash" for words in block.lines()]
-    assert [words[1] for words in commands] == ["insert", "train", "export", "predict", "ablate"]
+    assert [words[1] for words in commands] == ["insert", "lint", "show", "train", "export", "predict", "ablate"]
     said = {words[1]: run(folder, *shortened(words)[1:]) for words in commands[:-1]}
     assert "Row 11: CBAM after C2PSA" in said["insert"]
+    assert "yolo11-cbam.yaml: clean" in said["lint"]
+    assert re.search(r"\+11 .* CBAM", said["show"])
     # All but the class layer, whose number of classes is another.
     moved = re.search(r"Transferred (\d+)/(\d+) items", said["train"])
     assert (int(moved[1]), int(moved[2])) == (499 - 6, 506)
@@ -211,3 +213,44 @@ def test_a_checkpoint_takes_what_is_imported_and_imports_nothing(tmp_path):
     words = tiny.arguments(tmp_path, model=tmp_path / "m.pt", data=data, imgsz=32, val=False)
     python(YOLO_COT, "train", *words, cwd=tmp_path / "there")
     assert (tmp_path / "runs/t/weights/last.pt").is_file()
+
+
+@pytest.mark.slow
+def test_an_ablation_compares_it_with_plain_and_with_controls(folder):
+    """The page's last command, with two seeds; then a changed file of the block is refused."""
+    page = own_block.PAGE.read_text(encoding="utf-8")
+    (words,) = [w for b in blocks(page) if b.language == "bash" for w in b.lines() if w[1] == "ablate"]
+    if not (folder / "yolo11-cbam.yaml").is_file():
+        run(folder, "insert", "base=yolo11.yaml", "block=my_blocks.CBAM", "at=P5", "gate=0.0", "out=yolo11-cbam.yaml")
+    words = [w for w in shortened(words)[1:] if not w.startswith(("controls", "seeds", "imgsz"))]
+    words += ["seeds=2", "imgsz=32", "any_budget=True"]
+    run(folder, *words)
+    report = (folder / "runs/ablate/report.md").read_text()
+    assert "yolo11n-cbam-as-conv" in report
+    finished = sorted(p.parent.name for p in (folder / "runs/ablate").rglob("result.json"))
+    assert len(finished) >= 6
+    file = folder / "my_blocks.py"
+    before = file.read_text()
+    file.write_text(before.replace("ratio=16", "ratio=8"))
+    try:
+        assert "the text of yolo11n-cbam has changed" in run(folder, *words, status=1)
+    finally:
+        file.write_text(before)
+
+
+@pytest.mark.slow
+def test_six_of_timm_and_three_of_ultralytics_run_to_a_report_beside_ours(folder):
+    pytest.importorskip("timm")
+    six = ["timm.se", "timm.eca", "timm.cbam", "timm.gc", "timm.coord", "timm.nl"]
+    names = ["yolo11n.yaml", "yolo11n-cot.yaml", "yolo11n-outlook.yaml"]
+    for block in [*six, "C2PSA", "C2fPSA", "CBAM"]:
+        out = f"yolo11-with_{block.replace('.', '_').lower()}.yaml"
+        gate = [] if block.startswith("C2") else ["gate=0.0"]
+        run(folder, "insert", "base=yolo11.yaml", f"block={block}", "at=P5", *gate, f"out={out}")
+        names.append(out.replace("yolo11", "yolo11n"))
+    words = [f"models={','.join(names)}", "data=data.yaml", "seeds=1", "epochs=1", "imgsz=32", "batch=8", "workers=0"]
+    words += ["device=cpu", "amp=False", "plots=False", "controls=False", "any_budget=True", "project=runs/twelve"]
+    run(folder, "ablate", *words)
+    report = (folder / "runs/twelve/report.md").read_text()
+    assert all(name.removesuffix(".yaml") in report for name in names)
+    assert len(list((folder / "runs/twelve").rglob("result.json"))) == 12

@@ -17,7 +17,7 @@ import yaml
 
 from ..paths import configs
 from ..plugin.build import build
-from ..plugin.catalog import BLOCKS
+from ..plugin.catalog import find
 from ..plugin.naming import task_of
 from ..yaml_edit.files import find_model
 from ..yaml_edit.graph import rows_of
@@ -92,7 +92,7 @@ def main(arguments: Arguments) -> None:
     for table in (yolo11, networks):
         console().print(table)
     for path in configs():
-        found_blocks = (f"{row.module} at row {row.index}" for row in rows_of(read(path.stem)) if row.module in BLOCKS)
+        found_blocks = (f"{row.module} at row {row.index}" for row in rows_of(read(path.stem)) if find(row.module))
         print(f"{path.stem:24} {', '.join(found_blocks)}")
 
 

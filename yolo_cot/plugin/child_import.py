@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-from pathlib import Path
 
 from ..paths import PACKAGE_ROOT
-from .catalog import BLOCKS, Block
+from .catalog import BLOCKS
+from .catalog.files import own_folders
 from .catalog.register import register
 from .catalog.table import is_shipped
 
@@ -16,7 +15,7 @@ def child_import() -> str:
     """Python on one line: imports this package, and registers what the user registered here."""
     blocks = [block for name, block in BLOCKS.items() if not is_shipped(name)]
     # They may be in folders that only the parent's sys.path has; these go last, and shadow nothing.
-    folders = [str(PACKAGE_ROOT), *map(_folder, blocks)]
+    folders = [str(PACKAGE_ROOT), *own_folders()]
     start = f"import sys; sys.path += [p for p in {list(dict.fromkeys(folders))!r} if p not in sys.path]"
     own = [
         (block.cls.__module__, block.cls.__name__, block.counts_as and block.counts_as.__name__, block.gated)
@@ -24,12 +23,6 @@ def child_import() -> str:
     ]
     more = f"; from yolo_cot.plugin.child_import import register_again; register_again({own!r})" if own else ""
     return f"{start}; import yolo_cot{more}"
-
-
-def _folder(block: Block) -> str:
-    """The folder from which the module of a block is imported."""
-    file = Path(inspect.getfile(block.cls)).resolve()
-    return str(file.parents[block.cls.__module__.count(".") + (file.name == "__init__.py")])
 
 
 def register_again(blocks: list[tuple[str, str, str | None, bool]]) -> None:

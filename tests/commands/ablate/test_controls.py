@@ -15,6 +15,7 @@ from yolo_cot.commands.ablate.controls.widened import widened
 from yolo_cot.commands.ablate.plan import Plan
 from yolo_cot.commands.ablate.prepare import prepare
 from yolo_cot.nn import GatedConv
+from yolo_cot.yaml_edit.insert import insert
 
 CLASSES = 3
 
@@ -27,8 +28,8 @@ def test_a_gate_of_0_makes_the_controls_block_the_identity():
 
 
 def test_the_convolution_stands_where_the_block_stood_behind_the_same_gate():
-    (model,) = models("yolo11s-cot-outlook")
-    control = convolution(model)
+    base, model = models("yolo11s", "yolo11s-cot-outlook")
+    control = convolution(model, base)
     before = [row for part in ("backbone", "head") for row in model.values[part]]
     after = [row for part in ("backbone", "head") for row in control.values[part]]
     changed = [i for i, (a, b) in enumerate(zip(before, after)) if a != b]
@@ -42,16 +43,37 @@ def test_the_convolution_stands_where_the_block_stood_behind_the_same_gate():
 def test_the_gate_is_found_by_position_and_by_name(written, gate):
     text = f"nc: 2\nbackbone:\n  - [-1, 1, Conv, [16, 3, 2]]\n  - [-1, 1, CoTAttention, {written}]\n"
     text += "head:\n  - [[1], 1, Detect, [nc]]\n"
-    row = convolution(model_of("mine", text)).values["backbone"][1]
+    mine = model_of("mine", text)
+    row = convolution(mine, mine).values["backbone"][1]
     assert row == [-1, 1, "GatedConv", [] if gate is None else [{"gate": gate}]]
 
 
 def test_the_control_of_swapped_composites_is_the_plain_model_and_is_not_run_twice():
     base, swapped = models("yolo11n", "yolo11n-c3k2cot")
-    control = convolution(swapped)
+    control = convolution(swapped, base)
     assert [row[2] for row in control.values["backbone"]] == [row[2] for row in base.values["backbone"]]
     # It is smaller than the base, so there is nothing to widen either.
     assert controls([base, swapped], CLASSES) == []
+
+
+@pytest.mark.parametrize("block, gate", [("timm.se", True), ("CBAM", True), ("C2PSA", False)])
+def test_blocks_of_timm_and_stock_modules_that_were_put_in_have_controls_too(block, gate):
+    arguments = {"gate": 0.25} if gate else {}
+    (base,) = models("yolo11n")
+    model = model_of("yolo11n-x", insert("yolo11.yaml", block=block, at="P5", arguments=arguments).text)
+    control, *wider = controls([base, model], CLASSES)
+    rows = [row for part in ("backbone", "head") for row in control.values[part]]
+    assert rows[11] == [-1, 1, "GatedConv", [arguments] if gate else []]
+    assert [row[2] for row in rows].count("C2PSA") == 1  # the base's own stays
+    assert control.entry.kind == "convolution"
+    assert bool(wider) == (not gate)  # the small ones are nearer to the base than any wider one
+
+
+def test_what_no_convolution_can_stand_in_for_has_no_such_control():
+    (base,) = models("yolo11n")
+    text = base.text.replace("- [-1, 1, Conv, [512, 3, 2]]", "- [-1, 1, CoTNetStem, [512]]", 1)
+    assert text != base.text
+    assert convolution(model_of("yolo11n-x", text), base) is None
 
 
 @pytest.mark.parametrize("names", [("yolo11n", "yolo11n-cot"), ("yolo11s", "yolo11s-outlook")])

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from ...plugin.catalog.files import own_files
 from ...plugin.gates.budget import reachable, shut
 from ...plugin.naming import task_of
-from ...yaml_edit.files import find_model
+from ...yaml_edit.files import find_model, trust
 from .controls import controls
 from .controls.equal_latency import equal_latency
 from .controls.model import Model, built, model_of
@@ -47,7 +50,10 @@ def _model(name: str) -> Model:
             f"models= takes YAMLs, so that all models start alike; got {name}. Give weights as pretrained={name}."
         )
     path, _ = find_model(name)
-    return model_of(Path(name).name.removesuffix(".yaml").removesuffix(".yml"), path.read_text(encoding="utf-8"))
+    trust(name)  # it is to be trained
+    text = path.read_text(encoding="utf-8")
+    blocks = b"".join(file.read_bytes() for file in own_files(yaml.safe_load(text)))
+    return model_of(Path(name).name.removesuffix(".yaml").removesuffix(".yml"), text, blocks=blocks)
 
 
 def check_gates(models: Sequence[Model], settings: Mapping[str, Any], pictures: int, classes: int) -> None:

@@ -33,7 +33,7 @@ def draw(
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-    from ...plugin.catalog import BLOCKS
+    from ...plugin.catalog import find
 
     if path.suffix.lstrip(".").lower() not in FigureCanvasAgg.get_supported_filetypes():
         raise ValueError(f"save needs a picture's name such as graph.png, graph.svg or graph.pdf; got {path.name!r}.")
@@ -50,7 +50,7 @@ def draw(
         axes.add_patch(head)
     for row, size in zip(rows, sizes):
         x, y = COLUMN * columns[row.index], row.index
-        ours = row.module in BLOCKS or row.index in (inserted or ())
+        ours = find(row.module) or row.index in (inserted or ())
         colour = OURS if ours else COLOURS[row.part]
         corner, form = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0,rounding_size=0.1"
         axes.add_patch(FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=form, fc=colour, ec=INK, lw=0.8))

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from ...plugin.catalog import BLOCKS
+from ...plugin.catalog import find
 from ...yaml_edit.base import Base
 from ...yaml_edit.graph import Row
 from ..output import new_table
@@ -64,7 +64,7 @@ def _table(
 def _cells(row: Row, size: RowSize, base: Base | None, base_sizes: Sequence[RowSize] | None) -> dict[str, str]:
     """What stands in each column of a row."""
     other = base.pairs[row.index] if base else None
-    mark = "+" if base and other is None else "~" if base and row.module in BLOCKS else ""
+    mark = "+" if base and other is None else "~" if base and find(row.module) else ""
     cells = {
         "row": f"{mark}{row.index}",
         "from": ", ".join(map(str, row.written)),

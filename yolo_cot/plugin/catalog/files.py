@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Mapping
@@ -48,6 +49,22 @@ def path_of(name: str) -> str:
     if block is None or is_shipped(name) or name in announced():
         return ""
     return f"{block.cls.__module__}.{block.cls.__qualname__}"
+
+
+def own_folders() -> list[str]:
+    """The folders from which blocks of the user's were imported, for processes that are to import them, too."""
+    found = []
+    for name in filter(path_of, BLOCKS):
+        module = BLOCKS[name].cls.__module__
+        file = Path(inspect.getfile(BLOCKS[name].cls)).resolve()
+        found.append(str(file.parents[module.count(".") + (file.name == "__init__.py")]))
+    return list(dict.fromkeys(found))
+
+
+def own_files(model: Mapping[str, Any]) -> list[Path]:
+    """The files of the blocks that a model YAML names, once they are imported."""
+    classes = [BLOCKS[name.rpartition(".")[2]].cls for name in names(model)]
+    return list(dict.fromkeys(Path(inspect.getfile(cls)) for cls in classes))
 
 
 def load_all(model: Mapping[str, Any], file: str | Path) -> None:

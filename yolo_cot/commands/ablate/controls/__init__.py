@@ -30,9 +30,9 @@ def controls(
     base = models[0]
     found: list[Model] = []
     for model in models[1:]:
-        if not blocks_in(model.values):
+        if not blocks_in(model.values, base.values):
             continue
-        for control in (convolution(model), widened(base, model, classes), slower(model) if slower else None):
+        for control in (convolution(model, base), widened(base, model, classes), slower(model) if slower else None):
             if control is None or any(control.same(other) for other in models):
                 continue
             shared = next((i for i, other in enumerate(found) if control.same(other)), None)

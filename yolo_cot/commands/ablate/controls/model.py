@@ -43,9 +43,11 @@ class Model:
         return self.values == other.values and self.scale == other.scale
 
 
-def model_of(label: str, text: str, kind: str = "given", of: tuple[str, ...] = (), note: str = "") -> Model:
-    """A model from the text of its YAML."""
-    return Model(Entry(label, kind, of, sha256(text.encode()), note), text)
+def model_of(
+    label: str, text: str, kind: str = "given", of: tuple[str, ...] = (), note: str = "", blocks: bytes = b""
+) -> Model:
+    """A model from the text of its YAML, and what stands in the files of the user's blocks that it names."""
+    return Model(Entry(label, kind, of, sha256(text.encode() + blocks), note), text)
 
 
 def built(model: Model, classes: int | None) -> nn.Module:

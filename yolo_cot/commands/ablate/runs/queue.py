@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ....paths import PACKAGE_ROOT
+from ....plugin.catalog.files import own_folders
 from ..files import write_json
 from ..plan import Run
 from .progress import Progress
@@ -21,8 +22,8 @@ COMMAND = (sys.executable, "-m", "yolo_cot.commands.ablate.runs.train")
 
 
 def environment() -> dict[str, str]:
-    """This process' environment, in which the package can also be imported from a checkout."""
-    path = os.pathsep.join(p for p in (os.environ.get("PYTHONPATH", ""), _ROOT) if p)
+    """This process' environment, in which the package and the user's blocks can be imported from where they are."""
+    path = os.pathsep.join(p for p in (os.environ.get("PYTHONPATH", ""), _ROOT, *own_folders()) if p)
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
