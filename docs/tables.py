@@ -10,14 +10,23 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from yolo_cot.commands.arguments.tables import markdown_table
+from yolo_cot.commands.verbs import load
+
 ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = ("yolo11-cot", "yolo11-outlook", "yolo11-cot-outlook", "yolo11-cotblock")
+# Config -> the one block that it adds; "" where there are two.
+CONFIGS = {
+    "yolo11-cot": "CoTAttention",
+    "yolo11-outlook": "OutlookAttention",
+    "yolo11-cotblock": "CoTBlock",
+    "yolo11-cot-outlook": "",
+}
 RUNTIMES = ("PyTorch", "onnxruntime")
 START, END = "<!-- results: made by python -m docs.tables -->\n", "<!-- results: end -->\n"
 ARGUMENTS = re.compile(r"(<!-- arguments: (\w+) -->\n).*?(<!-- arguments: end -->\n)", re.S)
 HEADS = {
-    "README.md": ("config", "parameters", "GFLOPs", "time", "mAP, {}", "not measured"),
-    "README.zh-CN.md": ("配置", "参数量", "GFLOPs", "耗时", "mAP, {}", "未测"),
+    "README.md": ("config", "parameters", "GFLOPs", "time", "control: to plain", "to a convolution", "not measured"),
+    "README.zh-CN.md": ("配置", "参数量", "GFLOPs", "耗时", "对照, 相对原版", "相对卷积", "未测"),
 }
 
 
@@ -40,35 +49,32 @@ def times() -> dict[tuple[str, str], str]:
     return {(model, runtime): f"{float(ratio):.2f}" for model, runtime, ratio in rows}
 
 
-def gains() -> dict[str, dict[str, str]]:
-    """Data set -> model -> mean difference to plain YOLO11n in points, with its interval."""
+def gains() -> dict[str, tuple[str, str]]:
+    """Block -> difference of mAP50-95, in points, to the plain network and to a convolution in the same rows.
+
+    From the positive control: everything is frozen but the blocks and the layer of the classes.
+    """
     text = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
-    found = {}
-    for title, section in re.findall(r"^## (\w+), \w+ seeds$(.*?)(?=^## |\Z)", text, re.M | re.S):
-        row = r"^\| (yolo11n-[\w-]+) against yolo11n \| \d+ \| (\S+) \| (\S+) to (\S+) \|"
-        found[title] = {model: f"{mean} ({low} to {high})" for model, mean, low, high in re.findall(row, section, re.M)}
-    return found
+    row = r"^\| (\w+) \| \d+ \|(?:[^|]*\|){3} (\S+ \([^)]*\)) \| (\S+ \([^)]*\)) \|$"
+    return {block: (plain, convolution) for block, plain, convolution in re.findall(row, text, re.M)}
 
 
 def results(readme: str) -> str:
     """The table of results of a README, in its language."""
-    config, parameters, gflops, time, accuracy, missing = HEADS[readme]
-    ratios, sets = times(), gains()
-    head = [config, parameters, gflops, time, *(accuracy.format(name) for name in sets)]
-    plain = [*sizes(CONFIGS[0])[1], " / ".join("1.00" for _ in RUNTIMES), *("0" for _ in sets)]
-    rows = [head, ["---", *("--:" for _ in head[1:])], ["yolo11n", *plain]]
-    for name in CONFIGS:
+    config, parameters, gflops, time, plain, convolution, missing = HEADS[readme]
+    ratios, measured = times(), gains()
+    head = [config, parameters, gflops, time, plain, convolution]
+    rows = [head, ["---", *("--:" for _ in head[1:])]]
+    rows.append(["yolo11n", *sizes("yolo11-cot")[1], " / ".join("1.00" for _ in RUNTIMES), "0", ""])
+    for name, block in CONFIGS.items():
         model = name.replace("yolo11", "yolo11n")
-        measured = " / ".join(ratios.get((model, runtime), missing) for runtime in RUNTIMES)
-        rows.append([model, *sizes(name)[0], measured, *(found.get(model, missing) for found in sets.values())])
+        took = " / ".join(ratios.get((model, runtime), missing) for runtime in RUNTIMES)
+        rows.append([model, *sizes(name)[0], took, *measured.get(block, (missing, missing))])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def with_arguments(page: str) -> str:
     """A page with the tables of arguments that it asks for."""
-    from yolo_cot.commands.arguments.tables import markdown_table
-    from yolo_cot.commands.verbs import load
-
     return ARGUMENTS.sub(lambda m: f"{m[1]}{markdown_table(load(m[2]).Arguments)}\n{m[3]}", page)
 
 

@@ -220,7 +220,7 @@ def test_the_top_level_holds_what_the_design_names():
             "CHANGELOG.md",
             "CONTRIBUTING.md",
             "docs",
-            "mkdocs.yml",
+            *("mkdocs.yml", "notebooks"),
             "CITATION.cff",
         ),
         *(".github", ".ci", ".gitignore", ".pre-commit-config.yaml"),

@@ -70,6 +70,24 @@ def links(text: str) -> list[str]:
     return re.findall(r"\]\(([^)\s]+)\)", outside) + re.findall(r'(?:src|srcset|href)="([^"]+)"', outside)
 
 
+def structure(text: str) -> list[str]:
+    """What both languages share: the order of headings, blocks, tables by their size, pictures and links."""
+    found = []
+    for line in text.splitlines():
+        if heading := re.match(r"#+ ", line):
+            found.append(heading[0])
+        elif line.startswith(("```", "<!--", "<source")):
+            found.append(line)
+        elif line.startswith("|"):
+            found.append(f"row of {line.count(' | ') + 1}")
+    return found
+
+
+def code(text: str) -> list[tuple[str, str]]:
+    """Every block without its comments."""
+    return [(block.mark, re.sub(r"\s*# .*", "", block.text)) for block in blocks(text)]
+
+
 def shortened(words: list[str]) -> list[str]:
     """A command with what makes it long replaced: one epoch, small pictures, one seed, the first two models."""
     given = dict(word.split("=", 1) for word in words[1:] if "=" in word)

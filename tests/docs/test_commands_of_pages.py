@@ -9,9 +9,10 @@ from tests.docs.pages import NETWORK, PAGES, blocks, named, shortened
 from tests.docs.runner import Place
 from tests.seeded import state
 
-# The READMEs are tested in test_readme.py, the data sets' page in tests/data.
-OWN_TESTS = {"README.md", "README.zh-CN.md", "datasets/README.md", "docs/your-own-block.md"}
-RUN = [page for page in PAGES if named(page) not in OWN_TESTS]
+# The READMEs are tested in test_readme.py, other tools in test_clients.py, the others where their subject is.
+OWN_TESTS = {"README.md", "README.zh-CN.md", "datasets/README.md", "docs/clients.md", "docs/your-own-block.md"}
+# A translation has the same commands (test_translations.py).
+RUN = [page for page in PAGES if named(page) not in OWN_TESTS and not page.name.endswith(".zh.md")]
 WEIGHTS = {
     **{f"{name}.pt": f"{name}.yaml" for name in ("yolo11n", "yolo11n-cls", "yolo11s-cls", "cotnet101-cls")},
     **{"best.pt": "yolo11n-cot-outlook.yaml", "cotnet101.pt": "cotnet101-cls.yaml"},
@@ -25,7 +26,7 @@ def of_page(page):
     return [block for block in found if block.mark != NETWORK]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if of_page(page)], ids=named)
+@pytest.mark.parametrize("page", [page for page in RUN if of_page(page)], ids=named)
 def test_what_downloads_is_marked(page):
     for block in of_page(page):
         assert "pip install" not in block.text or "VENV" in block.text or ".venv" in block.text, block.line

@@ -8,9 +8,9 @@ import pytest
 
 from docs import tables
 from tests.conftest import ROOT
-from tests.docs.pages import blocks, headings, links
+from tests.docs.pages import blocks, code, headings, links, structure
 from tests.docs.runner import Place
-from yolo_cot.cli import VERBS
+from yolo_cot.commands.verbs import VERBS
 
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")}
 SET_UP = {
@@ -19,24 +19,6 @@ SET_UP = {
     "test command": 'python3 -m venv "${VENV:=.venv}" && "$VENV/bin/python" -m pip install -q -e ".[dev]" && '
     '"$VENV/bin/python" -m pytest -q -n 2',
 }
-
-
-def structure(text: str) -> list[str]:
-    """What both languages share: the order of headings, blocks, tables by their size, pictures and links."""
-    found = []
-    for line in text.splitlines():
-        if heading := re.match(r"#+ ", line):
-            found.append(heading[0])
-        elif line.startswith(("```", "<!--", "<source")):
-            found.append(line)
-        elif line.startswith("|"):
-            found.append(f"row of {line.count(' | ') + 1}")
-    return found
-
-
-def code(text: str) -> list[tuple[str, str]]:
-    """Every block without its comments."""
-    return [(block.mark, re.sub(r"\s*# .*", "", block.text)) for block in blocks(text)]
 
 
 @pytest.mark.parametrize("name", TEXTS)

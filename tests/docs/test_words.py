@@ -10,14 +10,16 @@ from tests.conftest import ROOT
 from tests.docs.pages import PAGES, named
 
 TOPS = ("yolo_cot/", "tests/", "docs/", "cfg/", "datasets/")
+ROOMS = tuple(f"{path.name}/" for path in (ROOT / "yolo_cot").iterdir() if path.is_dir())
 # Words that only this project used, or that say a thing in a picture.
 JARGON = re.compile(r"\b(doors?|seats?|seated|steps back|stepped back|looks on|brick)\b", re.I)
 
 
 def paths_named(text: str) -> set[str]:
-    """Code spans that are a path of the checkout."""
+    """Code spans that are a path of the checkout, or one of the package."""
     spans = re.findall(r"`([\w./-]+)`", text)
-    return {span for span in spans if span.startswith(TOPS)}
+    inside = {f"yolo_cot/{span}" for span in spans if span.startswith(ROOMS) and span.endswith((".py", "/"))}
+    return {span for span in spans if span.startswith(TOPS)} | inside
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
@@ -33,5 +35,5 @@ def test_a_page_uses_the_fields_own_words(page):
 
 def test_pages_are_found_and_the_checks_can_fail():
     assert len(PAGES) > 10
-    assert paths_named("`yolo_cot/nope.py` and `docs/`") == {"yolo_cot/nope.py", "docs/"}
+    assert paths_named("`yolo_cot/a.py`, `docs/`, `nn/b.py`") == {"yolo_cot/a.py", "docs/", "yolo_cot/nn/b.py"}
     assert JARGON.findall("every door steps back") == ["door", "steps back"]

@@ -14,6 +14,7 @@ import pytest
 from tests.commands.verbs import call
 from tests.entry_points import tiny
 from tests.processes import YOLO, YOLO_COT, environment, here, python
+from yolo_cot.version import __version__
 
 # Commands of ours without arguments, one after another.
 SEVERAL = """
@@ -102,7 +103,7 @@ def test_an_enabled_python_with_a_refused_ultralytics_says_so_and_stock_models_w
     edit = "import inspect\nreal = inspect.getsourcelines\ninspect.getsourcelines = lambda f: (['def f(): pass'], 1)\n"
     code = f"{edit}{line()}\nfrom ultralytics import YOLO\n"
     done = python(code + "assert len(YOLO('yolo11n.yaml').model.model) == 24\n")
-    assert "yolo_cot is enabled here and could not register its blocks: yolo_cot 0.1.0 does not know" in done.stderr
+    assert f"could not register its blocks: yolo_cot {__version__} does not know" in done.stderr
 
 
 @pytest.mark.parametrize(

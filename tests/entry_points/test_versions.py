@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.processes import environment, python
+from yolo_cot.version import __version__
 
 STOCK = """
 from ultralytics.nn.tasks import DetectionModel
@@ -43,6 +44,7 @@ def test_the_installed_ultralytics_keeps_the_contract():
 EDITED_PARSER = """
 import inspect, tempfile
 from ultralytics.nn import tasks
+from yolo_cot.version import __version__
 text = inspect.getsource(tasks.parse_model).replace("m is C3k2", "m.__name__ == 'C3k2'")
 file = tempfile.NamedTemporaryFile("w", suffix=".py", delete=False)
 file.write(text)
@@ -68,7 +70,7 @@ def test_outside_the_tested_range_the_self_check_decides_with_one_warning():
     versions = ["8.3.199", "8.5.0", "9.0.1", "8.5.0.dev1"]
     done = python(IMPORTED_AGAIN + STOCK, *versions)
     said = done.stdout + done.stderr
-    told = "yolo_cot 0.1.0 is tested with Ultralytics from 8.3.200 up to, not including, 8.5.0;"
+    told = f"yolo_cot {__version__} is tested with Ultralytics from 8.3.200 up to, not including, 8.5.0;"
     assert said.count(told) == len(versions)
     for version in versions:
         assert said.count(f"found {version}, whose parser passes the self-check") == 1
@@ -77,7 +79,7 @@ def test_outside_the_tested_range_the_self_check_decides_with_one_warning():
 
 def test_outside_the_tested_range_a_parser_that_fails_the_self_check_is_refused():
     done = python(REFUSED.format(edit=f"{EDITED_PARSER}\nultralytics.__version__ = '8.6.0'") + STOCK)
-    assert "refused: yolo_cot 0.1.0 does not know the parser of Ultralytics 8.6.0: " in done.stdout
+    assert f"refused: yolo_cot {__version__} does not know the parser of Ultralytics 8.6.0: " in done.stdout
     assert "Install a release that it is tested with, from 8.3.200 up to, not including, 8.5.0" in done.stdout
     assert "is tested with Ultralytics" not in done.stdout + done.stderr
     assert "stock works" in done.stdout
@@ -95,7 +97,7 @@ def test_inside_the_tested_range_nothing_is_said_of_the_version():
 
 def test_a_parser_that_fails_the_self_check_is_refused_and_stock_models_work():
     done = python(REFUSED.format(edit=f"{EDITED_PARSER}\nultralytics.__version__ = '8.4.77'") + STOCK)
-    assert "refused: yolo_cot 0.1.0 does not know the parser of Ultralytics 8.4.77: " in done.stdout
+    assert f"refused: yolo_cot {__version__} does not know the parser of Ultralytics 8.4.77: " in done.stdout
     assert "got the detection head of YOLOv8" in done.stdout
     assert "stock works" in done.stdout
 
@@ -123,7 +125,7 @@ def test_a_refusal_is_raised_in_every_program_but_our_own_command(refused_everyw
     done = run(refused_everywhere, *words)
     assert done.returncode == 1
     assert "went on" not in done.stdout
-    assert "ImportError: yolo_cot 0.1.0 does not know the parser" in done.stderr
+    assert f"ImportError: yolo_cot {__version__} does not know the parser" in done.stderr
 
 
 @pytest.mark.parametrize("words", [("-m", "yolo_cot"), ("-W", "ignore", "-m", "yolo_cot")])
@@ -131,7 +133,7 @@ def test_our_own_command_tells_a_refusal_in_one_line(refused_everywhere, words):
     done = run(refused_everywhere, *words, "checks")
     assert done.returncode == 1
     assert "self-check    failed" in done.stdout
-    assert done.stderr.strip().splitlines()[-1].startswith("yolo-cot: yolo_cot 0.1.0 does not know the parser")
+    assert done.stderr.strip().splitlines()[-1].startswith(f"yolo-cot: yolo_cot {__version__} does not know the parser")
     assert "Traceback" not in done.stderr
     assert "Traceback" not in run(refused_everywhere, *words, "models").stderr
 
