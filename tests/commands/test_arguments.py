@@ -140,7 +140,9 @@ def test_the_docs_have_a_table_of_every_verb_as_it_declares_its_arguments():
     for page in sorted((ROOT / "docs").glob("*.md")):
         text = page.read_text(encoding="utf-8")
         assert tables.with_arguments(text) == text, f"{page.name}: run  python -m docs.tables"
-        found += re.findall(r"<!-- arguments: (\w+) -->\n\| argument", text)
+        # A page in another language repeats those of the English one.
+        if not page.name.endswith(".zh.md"):
+            found += re.findall(r"<!-- arguments: (\w+) -->\n\| argument", text)
     assert sorted(found) == sorted(verb for verb in VERBS if lines(load(verb).Arguments))
 
 

@@ -44,7 +44,6 @@ def test_the_installed_ultralytics_keeps_the_contract():
 EDITED_PARSER = """
 import inspect, tempfile
 from ultralytics.nn import tasks
-from yolo_cot.version import __version__
 text = inspect.getsource(tasks.parse_model).replace("m is C3k2", "m.__name__ == 'C3k2'")
 file = tempfile.NamedTemporaryFile("w", suffix=".py", delete=False)
 file.write(text)
