@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from tests.commands.ablate.ablations import pretended
 from tests.conftest import ROOT
+from yolo_cot.commands.ablate.plan import load
 
 FOLDER = ROOT / "docs" / "evidence"
 
@@ -19,8 +21,8 @@ def scripts(monkeypatch):
     import trainings
 
     yield gate_tables, trainings
-    for name in ("gate_tables", "trainings"):
-        sys.modules.pop(name)
+    for name in ("gate_tables", "trainings", "keep"):
+        sys.modules.pop(name, None)
 
 
 def test_the_table_of_the_positive_control_is_what_the_kept_results_give(scripts):
@@ -53,3 +55,28 @@ def test_a_table_goes_on_where_it_was(scripts, tmp_path):
     assert [(row["seed"], row["map"]) for row in trainings.read(tmp_path / "t.csv")] == [("0", "0.5"), ("1", "1.5")]
     assert [row["seed"] for row in trainings.read(tmp_path / "t-curves.csv")] == ["0", "1"]
     assert trainings.share(list(range(5)), "1/2") == [1, 3]
+
+
+def test_an_ablation_is_kept_without_the_paths_of_its_machine_and_goes_on_elsewhere(scripts, tmp_path, monkeypatch):
+    import keep
+
+    places = {"data": str(tmp_path / "set.yaml"), "pretrained": str(tmp_path / "old" / "w.pt")}
+    made = pretended(tmp_path / "p", {"yolo11n": [0.6, 0.61], "yolo11n-cot": [0.6, None]}, **places)
+    run = next(run for run in made.runs() if run.finished)
+    run.log.parent.mkdir()
+    run.log.write_text("a line\nTransferred 499/499 items from pretrained weights\nanother\n")
+    (run.folder / "best.pt").write_bytes(b"large")
+    kept, again = tmp_path / "kept", tmp_path / "again"
+    monkeypatch.setattr(sys, "argv", ["keep.py", f"from={tmp_path / 'p'}", f"to={kept}"])
+    keep.main()
+    text = "".join(file.read_text() for file in kept.rglob("*") if file.is_file())
+    assert str(tmp_path) not in text
+    assert not list(kept.rglob("best.pt"))
+    words = [f"from={kept}", f"to={again}", f"data={tmp_path / 'set.yaml'}", f"weights={tmp_path / 'new' / 'w.pt'}"]
+    monkeypatch.setattr(sys, "argv", ["keep.py", *words])
+    keep.main()
+    plan = load(again)
+    assert plan.settings == {**made.settings, "pretrained": str(tmp_path / "new" / "w.pt")}
+    assert (plan.models, plan.inputs) == (made.models, made.inputs)
+    assert {r.name: r.result() for r in plan.runs()} == {r.name: r.result() for r in made.runs()}
+    assert (again / "logs" / run.log.name).read_text() == "Transferred 499/499 items from pretrained weights\n"
