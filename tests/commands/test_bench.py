@@ -110,6 +110,7 @@ def where(index):
     return os.getpid(), index
 
 
+@pytest.mark.slow
 def test_every_row_is_measured_in_a_process_of_its_own_in_order():
     found = in_fresh_processes(where, [(0,), (1,), (2,)])
     assert [index for _, index in found] == [0, 1, 2]

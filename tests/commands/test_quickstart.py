@@ -65,6 +65,7 @@ def ran(tmp_path_factory):
     return folder, train_det(folder, f"data={file}", *words, f"project={folder}/runs", "name=mine")
 
 
+@pytest.mark.slow
 def test_the_script_writes_weights_picture_and_onnx_and_says_where(ran):
     folder, done = ran
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ from tests.processes import python
 from yolo_cot.paths import config_dir
 
 
+@pytest.mark.slow
 def test_curves_reach_tensorboard_and_the_learning_rate_falls_as_a_cosine(shared, tmp_path, monkeypatch):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -109,6 +109,7 @@ def test_a_bare_yolo_and_the_plain_command_know_it(tmp_path):
     assert (tmp_path / "there" / "yolo11n-mine.torchscript").is_file() or list(tmp_path.rglob("*.torchscript"))
 
 
+@pytest.mark.slow
 @needs_launch
 def test_two_ranks_know_it(tmp_path):
     mine = own_block.place(tmp_path / "there")
@@ -170,6 +171,7 @@ yolo.train(data=sys.argv[2], epochs=2, imgsz=64, batch=4, device="cpu", workers=
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path):
     mine, data = own_block.place(tmp_path / "there"), tiny.data(tmp_path / "d")
     python(KILLED, mine, data, tmp_path / "runs", status=-signal.SIGKILL, cwd=tmp_path)

@@ -28,6 +28,7 @@ except ImportError as error:
 """
 
 
+@pytest.mark.slow
 def test_the_installed_ultralytics_keeps_the_contract():
     done = subprocess.run(
         [sys.executable, "-m", "tests.entry_points.contract", "--sample"],

@@ -79,6 +79,7 @@ def compare(v: Tensor, weight: Tensor, grad: Tensor, window: Window, interleaved
 @pytest.mark.skipif(
     not find_spec("triton") or version("triton").startswith("2."), reason="Triton 3 or later is not installed"
 )
+@pytest.mark.slow
 def test_the_kernels_pass_their_tests_under_the_interpreter():
     environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]

@@ -75,6 +75,7 @@ def test_the_plot_lies_beside_those_of_ultralytics(trained):
     assert cv2.imread(str(folder / "gates.png")).std() > 5
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_in_the_same_file(tmp_path):
     words = [tiny.model(tmp_path).with_name("yolo11n-tiny.yaml"), tiny.data(tmp_path / "d"), tmp_path / "runs"]
     python(RUN, *words, status=-9)

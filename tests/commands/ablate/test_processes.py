@@ -120,6 +120,7 @@ def story(tmp_path_factory):
     return {**found, "output": output.getvalue(), "spoiled": spoiled}
 
 
+@pytest.mark.slow
 def test_a_killed_ablation_goes_on_and_loses_no_finished_run(story):
     folder, output = story["folder"], story["output"]
     assert not story["unfinished"]
