@@ -179,6 +179,7 @@ def test_every_verb_tells_of_its_arguments(verb, order, run):
     read(load(verb).Arguments, example[2:])
 
 
+@pytest.mark.slow
 def test_bench_checks_parity_writes_a_table_and_draws_it(tmp_path):
     words = [
         "bench",
@@ -198,6 +199,7 @@ def test_bench_checks_parity_writes_a_table_and_draws_it(tmp_path):
     assert (tmp_path / "out" / "blocks.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_bench_compares_whole_models_in_both_runtimes(tmp_path):
     pytest.importorskip("onnxruntime")
     here("bench", "model=yolo11n-cot.yaml", "imgsz=64", "rounds=1", "out=out", cwd=tmp_path)

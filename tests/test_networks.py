@@ -208,6 +208,7 @@ def test_exports_to_onnx_at_every_size_and_agrees(config, tmp_path, monkeypatch)
         assert distance(run_onnx(file, x), output(yolo.model, x)) < EXPORTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", EVERY)
 def test_trains_an_epoch_on_real_images_and_predicts(config, shared, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -26,6 +26,7 @@ needs_launch = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_launch
 def test_two_ranks_on_gloo_train_from_a_bare_name(tmp_path):
     done = two_ranks.train(tmp_path, "yolov8n-cot.yaml")

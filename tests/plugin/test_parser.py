@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import time
 
 import pytest
 import torch
@@ -145,6 +146,29 @@ def test_threads_may_build_and_install_at_the_same_time():
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_one_model_at_a_time_is_parsed(monkeypatch):
+    """Its activation stands in a class attribute of Ultralytics while it is."""
+    parsed, most, stock = [], [], tasks.Conv
+
+    class Slow(stock):
+        def __init__(self, *arguments):
+            parsed.append(threading.get_ident())
+            most.append(len(set(parsed)))
+            time.sleep(0.02)
+            super().__init__(*arguments)
+            parsed.remove(threading.get_ident())
+
+    monkeypatch.setattr(tasks, "Conv", Slow)
+    rows = [[-1, 1, "CoTAttention", []], [-1, 1, "C3k2", [64]]]
+    threads = [threading.Thread(target=build, args=(row,)) for row in rows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) >= 4
+    assert set(most) == {1}
 
 
 def test_the_model_dictionary_comes_back_as_it_went_in():

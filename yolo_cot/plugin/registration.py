@@ -29,6 +29,9 @@ TESTED = ((8, 3, 200), (8, 5, 0))
 _undo: list[Undo] = []
 _waiting: list[Callable[[], Undo | None]] = []
 _lock = threading.RLock()
+# One model at a time is parsed: its activation stands in a class attribute meanwhile, and `ast`, which reads the
+# arguments, was seen to fail in several threads at once in Python 3.11.
+_parsing = threading.RLock()
 _busy = False
 
 
@@ -144,6 +147,10 @@ def _parse_model(original: Callable) -> Callable:
         return rewrite(original, find, tasks.__dict__)
 
     def parse_model(d: dict[str, Any], ch: int, verbose: bool = True):
+        with _parsing:
+            return parse(d, ch, verbose)
+
+    def parse(d: dict[str, Any], ch: int, verbose: bool):
         activation = Conv.default_act
         try:
             take_imported(d)
