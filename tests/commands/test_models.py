@@ -19,7 +19,7 @@ def test_the_kept_table_holds_every_config_at_every_scale():
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=() if case.key in AT_ONCE else pytest.mark.slow, id=case.key) for case in all_cases()],
+    [pytest.param(case, marks=() if case.key in AT_ONCE else pytest.mark.sweep, id=case.key) for case in all_cases()],
 )
 def test_the_kept_table_is_what_is_measured(case):
     measured = measure(read(case.config), case.scale, fused=case.fused)

@@ -23,7 +23,7 @@ from yolo_cot.yaml_edit.places import levels
 
 KEEPING = [name for name, block in INSERTABLE.items() if block.counts_as is None]
 SHIPPED = {path.name for path in stock_files()}
-# One of each way to wire a model, of those that this Ultralytics has; the full sweep is marked slow.
+# One of each way to wire a model, of those that this Ultralytics has; the full sweep is marked sweep.
 SAMPLE = [
     name
     for name in (
@@ -125,7 +125,7 @@ def test_every_place_by_itself_leaves_every_row_what_it_was_given(name):
         check(path, KEEPING[0], [place], [scale], before)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("block", INSERTABLE)
 @pytest.mark.parametrize("path", DETECTION, ids=lambda p: p.stem)
 def test_every_block_at_every_place_of_every_detection_model_at_every_scale(path, block):
@@ -141,7 +141,7 @@ def test_every_block_at_every_place_of_every_detection_model_at_every_scale(path
         check(path, block, [place], list(before), before)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("path", OTHERS, ids=lambda p: p.stem)
 def test_every_place_of_the_models_of_other_tasks(path):
     model = content(path)
@@ -152,7 +152,7 @@ def test_every_place_of_the_models_of_other_tasks(path):
             check(path, block, [place], [scale], before)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("path", DETECTION, ids=lambda p: p.stem)
 def test_all_places_together_run_with_real_numbers_at_every_scale(path):
     model = content(path)

@@ -1,6 +1,6 @@
 """Five ideas in every base and task YAML: clean, built, run, fused, and every tensor of the base's weights in its row.
 
-The whole sweep is slow; some of each kind of base run always.
+The whole is marked sweep; some of each kind of base run always.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def test_the_sweep_has_every_base_and_the_sample_is_part_of_it():
 
 @pytest.mark.parametrize(
     "recipe",
-    [pytest.param(r, id=r.name, marks=() if r.name in QUICK else pytest.mark.slow) for r in EVERY],
+    [pytest.param(r, id=r.name, marks=() if r.name in QUICK else pytest.mark.sweep) for r in EVERY],
 )
 def test_a_recipe_is_clean_builds_runs_fuses_and_takes_every_tensor_of_its_base(recipe: Recipe):
     edited = made(recipe)
