@@ -110,6 +110,7 @@ def test_the_version_names_what_it_works_with(word, run):
     [
         (["insrt", "base=yolo11.yaml"], "there is no command 'insrt'. Did you mean 'insert'? yolo-cot help names all."),
         (["abalte"], "there is no command 'abalte'. Did you mean 'ablate'? yolo-cot help names all."),
+        (["help", "insrt"], "there is no command 'insrt'. Did you mean 'insert'? yolo-cot help names all."),
         (["train", "yolo11n-cot"], "'yolo11n-cot' has no place here. Write model=yolo11n-cot.yaml."),
         (["detect", "train", "yolo11s_cot.yaml"], "Write model=yolo11s-cot.yaml."),
         (["detect", "train", "model=yolo11-cot"], "Did you mean 'yolo11-cot.yaml'?"),
@@ -118,12 +119,20 @@ def test_the_version_names_what_it_works_with(word, run):
         (["frobnicate"], "'frobnicate' is not a valid YOLO argument. yolo-cot help names all commands."),
     ],
 )
-def test_what_is_mistyped_gets_one_line_with_what_was_probably_meant(words, message, run):
-    _, end = run(*words)
+def test_what_is_mistyped_gets_one_line_with_what_was_probably_meant(words, message, run, caplog):
+    out, end = run(*words)
+    assert "yolo TASK MODE ARGS" not in out + caplog.text, "pages of help hide the line"
     plain = re.sub(r"\x1b\[\d+m", "", end)
     assert plain.startswith("yolo-cot: ")
     assert message in plain
     assert "\n" not in plain
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["help", "benchmark"], ["detect", "--help"]])
+def test_who_asks_for_help_gets_ultralytics_own(words, run, caplog):
+    _, end = run(*words)
+    assert not end
+    assert "yolo TASK MODE ARGS" in caplog.text
 
 
 @pytest.mark.parametrize("verb", ["checks", "help"])  # by `print`, and also by Ultralytics' logger

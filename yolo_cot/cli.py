@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
+from collections.abc import Iterator
 
 import torch
 import ultralytics
@@ -14,7 +16,7 @@ import yolo_cot
 
 from .commands.arguments import read
 from .commands.arguments.tables import print_help
-from .commands.suggestion import suggestion
+from .commands.suggestion import nearest_verb, suggestion
 from .commands.verbs import VERBS, load
 
 HELP = {"help", "-h", "--help"}
@@ -57,6 +59,8 @@ def run(words: list[str]) -> None:
             print_help(VERBS[first], module.Arguments)
         return
     if first in HELP:
+        if rest and (near := nearest_verb(rest[0], 0.8)):
+            raise ValueError(near)
         print("yolo-cot takes everything that yolo takes, and:")
         for verb, what in VERBS.items():
             print(f"  yolo-cot {verb:<10} {what}")
@@ -65,7 +69,27 @@ def run(words: list[str]) -> None:
 
     # Ultralytics saves what it predicts only under a command of this name.
     sys.argv[0] = "yolo"
-    entrypoint()
+    with _refused_in_one_line(words):
+        entrypoint()
+
+
+@contextlib.contextmanager
+def _refused_in_one_line(words: list[str]) -> Iterator[None]:
+    """Leave out the pages of help that Ultralytics prints before it refuses a word, unless help is asked for."""
+    from ultralytics.cfg import CLI_HELP_MSG
+
+    if not words or any(word.strip("-") in {"h", "help"} for word in words):
+        yield
+        return
+
+    def other(record: logging.LogRecord) -> bool:
+        return record.msg != CLI_HELP_MSG
+
+    LOGGER.addFilter(other)
+    try:
+        yield
+    finally:
+        LOGGER.removeFilter(other)
 
 
 def _pass_on_a_closed_pipe(record: logging.LogRecord) -> None:
