@@ -39,6 +39,11 @@ def one_line(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def shown(value: object, most: int = 80) -> str:
+    """A value as an error shows it."""
+    return one_line(str(value), most)
+
+
 def located(model: dict[str, Any], error: Exception) -> RowError:
     """The error of a row, with file and row in front.
 

@@ -7,39 +7,12 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from ..plugin.bounded_yaml import Alias, BoundedLoader
 from ..plugin.row_errors import one_line
 
 SECTIONS = ("backbone", "head")
 # The YAML of the largest network has 10 KB and a hundred rows.
 MOST_BYTES, MOST_DEPTH, MOST_VALUES, MOST_ROWS = 1 << 18, 32, 50_000, 500
-
-
-class Alias(NamedTuple):
-    """Where a YAML alias stands: the character, and the line counted from 1."""
-
-    name: str
-    position: int
-    line: int
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which stops before nesting exhausts the stack, and keeps where aliases stand."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.depth = 0
-        self.aliases: list[Alias] = []
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            self.aliases.append(Alias(event.anchor, event.start_mark.index, event.start_mark.line + 1))
-        self.depth += 1
-        if self.depth > MOST_DEPTH:
-            raise yaml.YAMLError(f"it is nested more than {MOST_DEPTH} deep")
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
 
 
 def read_text(path: Path) -> str:
@@ -71,9 +44,8 @@ def parse(text: str, name: str) -> Parsed:
         ValueError: it is no YAML of plain values, or not one with `backbone` and `head` as lists of rows.
     """
     try:
-        loader = _Loader(text)
-        root = loader.get_single_node()
-        values = loader.construct_document(root)
+        loader = BoundedLoader(text, MOST_DEPTH)
+        root, values = loader.document()
         _count(values)
     except Exception as error:  # PyYAML's constructors raise whatever Python does: for a date of month 13, say
         raise ValueError(f"{name} is not valid YAML: {brief(error)}.") from error
@@ -103,8 +75,6 @@ def _count(value: Any, seen: int = 0, depth: int = 0) -> int:
     """How many values there are, each alias counted as what it stands for."""
     if seen > MOST_VALUES or depth > MOST_DEPTH:
         raise ValueError("its aliases stand for more than a model YAML holds")
-    if isinstance(value, int) and value.bit_length() > 64:
-        raise ValueError(f"it has a whole number of {value.bit_length()} bits")
     if isinstance(value, dict):
         value = [*value, *value.values()]
     for part in value if isinstance(value, (list, tuple, set)) else ():

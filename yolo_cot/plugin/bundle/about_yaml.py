@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+from ..row_errors import shown
 from .layout import CLASSES
 from .plain_yaml import is_number
+
+# Whoever predicts has the names printed.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def check_about(file: Path, about: Any, classes: int) -> dict[str, Any]:
@@ -20,12 +25,15 @@ def check_about(file: Path, about: Any, classes: int) -> dict[str, Any]:
     names, channels, branch = about.get("names"), about.get("channels", 3), about.get("class_branch")
     if not isinstance(names, dict) or list(names) != list(range(classes)):
         raise ValueError(f"{file} needs names for the classes 0 to {classes - 1}, in this order; nothing was built.")
-    if not all(isinstance(name, str) and len(name) < 256 for name in names.values()):
-        raise ValueError(f"{file} has a class name that is no text of fewer than 256 characters; nothing was built.")
+    if not all(isinstance(name, str) and len(name) < 256 and not _CONTROL.search(name) for name in names.values()):
+        raise ValueError(
+            f"{file} has a class name that is no text of fewer than 256 characters, without line breaks or what else "
+            f"controls a terminal; nothing was built."
+        )
     if not is_number(channels, whole=True) or not 1 <= channels <= 1024:
-        raise ValueError(f"{file} has {str(channels)[:80]} image channels; a model has 1 to 1024.")
+        raise ValueError(f"{file} has {shown(channels)} image channels; a model has 1 to 1024.")
     if branch is not None and not (is_number(branch, whole=True) and branch >= 1):
-        raise ValueError(f"{file} has class_branch: {str(branch)[:80]}, which is no number of channels.")
+        raise ValueError(f"{file} has class_branch: {shown(branch)}, which is no number of channels.")
     told = about.get("train_args")
     imgsz = told.get("imgsz") if isinstance(told, dict) else None
     known = is_number(imgsz, whole=True) and 1 <= imgsz <= 16384  # type: ignore[operator]

@@ -14,7 +14,7 @@ from ultralytics.utils.torch_utils import initialize_weights
 
 from ..layers import is_head
 from ..probe import class_state
-from ..row_errors import rows
+from ..row_errors import rows, shown
 from .layout import MODEL
 
 # Values in one row's output for an image of `_SIDE` pixels; those of the largest YOLO have 4 million.
@@ -39,7 +39,7 @@ def shapes(source: Path, model: dict[str, Any], channels: int, class_branch: int
             set_class_branch(network[-1], model, channels, class_branch)
             _run(network.eval(), rows(model), channels)
     except Exception as error:  # a layer may raise anything for arguments that it does not take
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = shown(error, 200) or type(error).__name__
         raise ValueError(f"{source / MODEL} describes no model that can be built: {reason}") from error
     return {f"model.{name}": tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 

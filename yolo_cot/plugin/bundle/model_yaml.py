@@ -18,7 +18,7 @@ from ultralytics.nn import tasks
 from ..catalog.table import BLOCKS, is_shipped
 from ..layers import is_head
 from ..plain_rows import activation_module
-from ..row_errors import rows
+from ..row_errors import rows, shown
 from .layout import MODEL_KEYS
 from .plain_yaml import is_number
 
@@ -41,11 +41,13 @@ def check_model(file: Path, model: Any) -> dict[str, Any]:
         raise ValueError(f"{file} is no model YAML: it needs 'backbone' and 'head', each a list of rows.")
     if "blocks" in model:
         raise ValueError(
-            f"{file} names blocks of the user's, {str(model['blocks'])[:80]}; a bundle runs no code, so it holds none "
+            f"{file} names blocks of the user's, {shown(model['blocks'])}; a bundle runs no code, so it holds none "
             f"of them. Share the checkpoint (.pt) with the file of the blocks instead."
         )
     if unknown := [str(key) for key in model if key not in MODEL_KEYS]:
-        raise ValueError(f"{file} has the key '{unknown[0][:40]}', which no model is built from; nothing was built.")
+        raise ValueError(
+            f"{file} has the key '{shown(unknown[0], 40)}', which no model is built from; nothing was built."
+        )
     activation = model.get("activation")
     if activation is not None and (not isinstance(activation, str) or activation_module(activation) is None):
         raise ValueError(
@@ -54,7 +56,7 @@ def check_model(file: Path, model: Any) -> dict[str, Any]:
         )
     for key, value in model.items():
         if key not in ("backbone", "head") and not _is_setting(key, value):
-            raise ValueError(f"{file} has {key}: {str(value)[:80]}, which is no value for it; nothing was built.")
+            raise ValueError(f"{file} has {key}: {shown(value)}, which is no value for it; nothing was built.")
     _check_rows(file, rows(model))
     return model
 
@@ -93,11 +95,11 @@ def _check_rows(file: Path, every: list[Any]) -> None:
         sources = source if isinstance(source, list) else [source]
         # Row 0 reads the image, as -1; every other reads a row above it.
         if not sources or not all(is_number(f, whole=True) and -max(index, 1) <= f < index for f in sources):
-            raise ValueError(f"{at} reads {str(source)[:80]}, which is no number of a row above; nothing was built.")
+            raise ValueError(f"{at} reads {shown(source)}, which is no number of a row above; nothing was built.")
         if not is_number(repeats, whole=True) or repeats < 1 or (total := total + repeats) > _MOST_REPEATS:
-            raise ValueError(f"{at} has {str(repeats)[:80]} repeats; a bundle's model has 1 to {_MOST_REPEATS} in all.")
+            raise ValueError(f"{at} has {shown(repeats)} repeats; a bundle's model has 1 to {_MOST_REPEATS} in all.")
         if not isinstance(name, str) or not _is_layer(name):
-            raise ValueError(f"{at} names '{str(name)[:80]}', no layer that a bundle may hold; nothing was built.")
+            raise ValueError(f"{at} names '{shown(name)}', no layer that a bundle may hold; nothing was built.")
         if is_head(name) != (index == len(every) - 1):
             raise ValueError(f"{at} ({name}) stands where no model has it: its last row, and only that, is a head.")
         if not isinstance(arguments, list) or not all(_is_literal(a, name in BLOCKS) for a in arguments):

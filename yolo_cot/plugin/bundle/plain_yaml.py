@@ -1,28 +1,15 @@
-"""YAML of a stranger: plain values only, of bounded size and depth, without aliases."""
+"""A bundle's YAML: plain values only, of bounded size and depth, without aliases."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ..bounded_yaml import BoundedLoader
+from ..row_errors import shown
 
 # The YAML of the largest shipped network has 10 KB; names of 10,000 classes have 300 KB.
 MOST_BYTES, MOST_DEPTH, MOST_NUMBER = 1 << 20, 16, 65536
-
-
-class _Loader(yaml.SafeLoader):
-    depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has an alias (*name), which can stand for a file of any size")
-        self.depth += 1
-        if self.depth > MOST_DEPTH:
-            raise yaml.YAMLError(f"it is nested more than {MOST_DEPTH} deep")
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
 
 
 def load(file: Path) -> Any:
@@ -34,10 +21,13 @@ def load(file: Path) -> Any:
     if (size := file.stat().st_size) > MOST_BYTES:
         raise ValueError(f"{file} has {size} bytes; a bundle's YAML has {MOST_BYTES} at most.")
     try:
-        return yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, ValueError, OverflowError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{file} is no YAML of plain values: {reason}") from error
+        loader = BoundedLoader(file.read_text(encoding="utf-8"), MOST_DEPTH)
+        _, values = loader.document()
+        if loader.aliases:
+            raise ValueError("it has an alias (*name), which can stand for a file of any size")
+    except Exception as error:  # PyYAML's constructors raise whatever Python does: for a date of month 13, say
+        raise ValueError(f"{file} is no YAML of plain values: {shown(error, 200)}") from error
+    return values
 
 
 def is_number(value: Any, whole: bool = False) -> bool:

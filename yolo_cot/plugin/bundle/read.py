@@ -13,7 +13,7 @@ from ultralytics.utils import DEFAULT_CFG_DICT
 
 from ..build import model_class, quiet
 from ..probe import class_state
-from ..row_errors import rows
+from ..row_errors import rows, shown
 from . import plain_yaml
 from .about_yaml import check_about
 from .dry_run import set_class_branch, shapes
@@ -74,16 +74,16 @@ def _weights(source: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, Te
                 raise ValueError(f"The weights of {source} do not fit its {MODEL}: {_difference(found, expected)}")
             tensors = {name: stored.get_tensor(name) for name in found}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{file} is no file of safetensors: {error}") from error
+        raise ValueError(f"{file} is no file of safetensors: {shown(error, 200)}") from error
     state: dict[str, Any] = {}
     for name, tensor in tensors.items():
         state[name] = tensor.float() if tensor.is_floating_point() else tensor
         if not torch.isfinite(state[name]).all():
-            raise ValueError(f"{file} has values in {name} that are not finite numbers.")
+            raise ValueError(f"{file} has values in {shown(name)} that are not finite numbers.")
     return state
 
 
 def _difference(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> str:
     name = next(name for name in [*expected, *found] if found.get(name) != expected.get(name))
     said = [f"{of.get(name, 'nothing')} {where}" for of, where in ((found, "stored"), (expected, "in the model"))]
-    return f"{name[:80]}: {', '.join(said)}."
+    return f"{shown(name)}: {', '.join(said)}."
