@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
 from ultralytics import YOLO
+from ultralytics.nn import tasks
 from ultralytics.nn.tasks import DetectionModel
 
 from tests.conftest import ROOT
@@ -20,6 +22,7 @@ from tests.live import live, output, picture
 from tests.processes import YOLO as PLAIN
 from tests.processes import here, python
 from yolo_cot.plugin.bundle import read, write
+from yolo_cot.plugin.bundle.about_yaml import check_about
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +115,33 @@ def test_a_good_bundle_stays_when_the_new_one_is_refused(bundle, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.bundle", "m.pt"]
 
 
+def test_a_good_bundle_stays_when_the_new_one_cannot_take_its_name(bundle, tmp_path, monkeypatch):
+    good = shutil.copytree(bundle, tmp_path / "m.bundle")
+    before = {p.name: p.read_bytes() for p in good.iterdir()}
+    rename = Path.rename
+
+    def fail(path, target):
+        if path.parent.name.startswith(".m-") and path.name == "m.bundle":
+            raise PermissionError("something has the folder open")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(PermissionError):
+        write(KEPT, good)
+    assert {p.name: p.read_bytes() for p in good.iterdir()} == before
+
+
+def test_a_model_that_computes_something_else_than_its_yaml_says_is_refused(tmp_path):
+    stored = torch.load(KEPT, weights_only=False)
+    stored["model"].model[0].act = torch.nn.ReLU()
+    torch.save(stored, tmp_path / "m.pt")
+    with pytest.raises(
+        ValueError, match=r"m.pt, written with .*, gives another output than the model that Ultralytics"
+    ):
+        write(tmp_path / "m.pt")
+    assert not (tmp_path / "m.bundle").exists()
+
+
 def test_a_bundle_that_is_killed_while_it_is_written_is_not_there(tmp_path):
     code = f"""
 import os, signal, yolo_cot
@@ -162,11 +192,14 @@ def test_an_activation_runs_nothing(bundle, tmp_path, evil, text):
     assert not file.exists()
 
 
-def test_the_activations_that_models_have_are_taken(tmp_path):
+def test_the_activations_that_models_have_are_taken_and_not_evaluated(tmp_path, monkeypatch):
     config = {**yaml.safe_load(tiny.MODEL), "activation": "nn.LeakyReLU(0.1)"}
     model = DetectionModel(config, verbose=False).eval()
     before = type(DetectionModel(yaml.safe_load(tiny.MODEL), verbose=False).model[0].act)
-    opened = read(write(saved(model, tmp_path / "m.pt")))
+    written = write(saved(model, tmp_path / "m.pt"))
+    monkeypatch.setattr(tasks, "eval", lambda *_: pytest.fail("evaluated"), raising=False)  # ahead of Python's own
+    opened = read(written)
+    monkeypatch.undo()
     assert type(opened.model[0].act) is torch.nn.LeakyReLU
     assert opened.model[0].act.negative_slope == 0.1
     assert opened.yaml["activation"] == "nn.LeakyReLU(0.1)"
@@ -187,6 +220,13 @@ def test_the_data_set_that_a_bundle_names_is_not_used(bundle, tmp_path, evil):
     with pytest.raises(Exception, match=r"[\s\S]"):
         model.val(data=str(hostile), workers=0, device="cpu", plots=False)
     assert file.exists()
+
+
+def test_of_a_bundles_description_nothing_is_taken_but_what_builds_the_model(bundle):
+    about = yaml.safe_load((bundle / "about.yaml").read_text())
+    about["train_args"] = {"data": "evil.yaml", "cfg": "x", "imgsz": 64}
+    taken = check_about(bundle / "about.yaml", {**about, "data": "evil.yaml"}, len(about["names"]))
+    assert set(taken) == {"task", "names", "channels", "class_branch", "imgsz"}
 
 
 def weights(folder, **edits):
@@ -230,6 +270,8 @@ def text(name, content):
             "of plain values: could not determine",
         ),
         (text("model.yaml", "a: " + "9" * 5000), "is no YAML of plain values"),
+        (text("model.yaml", "a: " + "9" * 400), "model.yaml is no YAML of plain values: it has a whole number of 1329"),
+        (text("about.yaml", "channels: 0x" + "f" * 5000), "about.yaml is no YAML .*: it has a whole number of 20000 b"),
         (text("about.yaml", "\x00"), "about.yaml is no YAML of plain values"),
         (text("about.yaml", "[]"), "needs a task of detect"),
     ],
@@ -240,6 +282,29 @@ def test_a_broken_bundle_ends_in_one_sentence(bundle, tmp_path, edit, message):
     with pytest.raises(ValueError, match=message) as caught:
         read(copy)
     assert "\n" not in str(caught.value)
+
+
+ESCAPE = "\x1b]0;title\x07\x1b[31m\u202e\n"
+
+
+@pytest.mark.parametrize(
+    "name, edits",
+    [
+        ("model.yaml", {"blocks": ESCAPE}),
+        ("model.yaml", {ESCAPE: 1}),
+        ("model.yaml", {"scale": [ESCAPE]}),
+        ("model.yaml", {"head": [[ESCAPE, 1, "Conv", [8]]]}),
+        ("model.yaml", {"head": [[-1, ESCAPE, "Conv", [8]]]}),
+        ("model.yaml", {"head": [[-1, 1, ESCAPE, [8]]]}),
+        ("about.yaml", {"channels": ESCAPE}),
+        ("about.yaml", {"class_branch": ESCAPE}),
+        ("about.yaml", {"names": {0: "a", 1: ESCAPE}}),
+    ],
+)
+def test_a_bundle_says_nothing_that_a_terminal_would_act_on(bundle, tmp_path, name, edits):
+    with pytest.raises(ValueError, match=r"(model|about)\.yaml") as caught:
+        read(changed(bundle, tmp_path, name, **edits))
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(

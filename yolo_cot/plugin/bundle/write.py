@@ -52,9 +52,15 @@ def write(checkpoint: str | Path, folder: str | Path | None = None) -> Path:
         part.mkdir()
         _fill(part, model, task, args)
         _check(part, file, model, stored.get("version", "of unknown version"))
+        before = Path(place) / "before"
         if target.exists():
-            target.rename(Path(place) / "before")
-        part.rename(target)
+            target.rename(before)
+        try:
+            part.rename(target)
+        except OSError:
+            if before.exists():  # it would go with this place
+                before.rename(target)
+            raise
     return target
 
 
