@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from ultralytics.nn import tasks
 from tests.processes import python
 from yolo_cot.commands import lint as lint_verb
 from yolo_cot.commands import show as show_verb
+from yolo_cot.plugin.probe import probe
 from yolo_cot.yaml_edit.insert import insert
 
 MODEL = """\
@@ -86,7 +88,12 @@ def test_a_function_of_ultralytics_as_a_row_is_not_called(verb, look, monkeypatc
     called = []
     monkeypatch.setattr(tasks, "check_requirements", lambda *args, **kwargs: called.append(args))
     look(verb, row="[-1, 1, check_requirements, [evil]]")
-    look(verb, row="[-1, 1, nn.init.zeros_, []]")
+    # The parser would call both, being names of `torch.nn`.
+    for name in ("factory_kwargs", "Sequential"):
+        monkeypatch.setattr(nn, name, lambda *args, **kwargs: called.append(args))
+        text = look(verb, row=f"[-1, 1, nn.{name}, []]")
+        assert verb == "insert" or f"nn.{name} is no layer that takes and gives a tensor" in text
+        monkeypatch.undo()
     assert called == []
 
 
@@ -172,6 +179,11 @@ def test_what_is_no_text_ends_in_a_sentence(content, tmp_path):
         ("nc: 2", "nc: 2\nscales: {n: [1, .nan, 8]}", "scales must be"),
         ("nc: 2", "nc: 2\nscales: {n: [1, 1e9, 8]}", "the first two at most 16"),
         ("nc: 2", "nc: 2\nscales: {1: [1, 1, 8]}", "scales must be"),
+        ("nc: 2", "nc: 2\ndepth_multiple: xxx", "depth_multiple is a number above 0; got 'xxx'"),
+        ("nc: 2", "nc: 2\ndepth_multiple: [1, 2]", "depth_multiple is a number above 0"),
+        ("nc: 2", "nc: 2\nwidth_multiple: -1", "width_multiple is a number above 0"),
+        ("nc: 2", "nc: 2\nblocks: 5", "blocks: is a list of names such as my_blocks.CBAM"),
+        ("nc: 2", "nc: 2\nblocks: [../evil.Block]", "blocks: is a list of names such as my_blocks.CBAM"),
         ("[[-1], 1, Detect", "[[-1], 1, Conv", "must be a head"),
     ],
 )
@@ -179,6 +191,19 @@ def test_wrong_settings_are_told(old, new, message, look):
     text = MODEL.format(row=ROW, more="").replace(old, new)
     for verb in ("lint", "show"):
         assert message in look(verb, text=text)
+
+
+def test_a_text_for_the_depth_is_not_repeated_as_often_as_the_row():
+    """It would be 20 GB."""
+    rows = [[-1, 1, "Conv", [8, 3, 2]], [-1, 10**8, "Conv", [8]]]
+    model = {"nc": 2, "depth_multiple": "x" * 200, "backbone": rows, "head": [[[-1], 1, "Detect", ["nc"]]]}
+    tracemalloc.start()
+    try:
+        found = probe(model)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 27
+    finally:
+        tracemalloc.stop()
+    assert found[0].error == "its depth is scaled by what is no number."
 
 
 class NeedsNumbers(nn.Module):

@@ -143,6 +143,9 @@ def _build(parse: Callable[..., Any], block: Block | None, text: str, shapes: tu
     model, (repeats, name, args), listed = json.loads(text)
     try:
         depth = model["scales"][model["scale"]][0] if model.get("scales") else model.get("depth_multiple", 1.0)
+        # Text or a list times the repeats could be larger than any memory.
+        if not isinstance(depth, (int, float)):
+            return Probed(error="its depth is scaled by what is no number.")
         if reason := refusal(name, repeats * depth, args, model):
             return Probed(error=reason)
         if name == "TorchVision":

@@ -40,6 +40,8 @@ def block_named(name: str) -> Block:
 
 def did_you_mean(name: str) -> str:
     """A remedy for a module name that nobody knows."""
+    if reason := why_not(name):
+        return reason
     close = difflib.get_close_matches(name, [*BLOCKS, *module_names()], 1)
     return f"Did you mean {close[0]!r}?" if close else f"Blocks of yolo-cot: {', '.join(INSERTABLE)}."
 

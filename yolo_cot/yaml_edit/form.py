@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..plugin.catalog.files import names as named_blocks
 from ..plugin.plain_rows import MOST_NUMBER, activation_module
 from ..plugin.row_errors import rows as all_rows
 from .fault import Fault
@@ -13,6 +14,7 @@ from .reading import brief
 
 # Depth and width beyond this are slips of the pen.
 MOST_SCALING = 16
+SCALING = ("scales", "depth_multiple", "width_multiple")
 
 
 def check_activation(model: dict[str, Any]) -> list[Fault]:
@@ -32,8 +34,21 @@ def check_classes(model: dict[str, Any]) -> list[Fault]:
     return [Fault(-1, f"nc, the number of classes, is a whole number; got {brief(repr(count))}.", "Write nc: 80.")]
 
 
+def check_blocks(model: dict[str, Any]) -> list[Fault]:
+    """A line `blocks:` that is no list of classes in modules."""
+    try:
+        named_blocks(model)
+    except ValueError as error:
+        return [Fault(-1, str(error), "Write for example blocks: [my_blocks.CBAM].")]
+    return []
+
+
 def check_scales(model: dict[str, Any]) -> list[Fault]:
-    """Scales that are not {letter: [depth, width, largest channel count]}."""
+    """Scales that are not {letter: [depth, width, largest channel count]}, and multiples that are no numbers."""
+    for key in SCALING[1:]:
+        if not _is_number(model.get(key, 1), MOST_SCALING):
+            what = f"{key} is a number above 0; got {brief(repr(model[key]))}."
+            return [Fault(-1, what, f"Write one of at most {MOST_SCALING}.")]
     scales = model.get("scales")
     if scales is None:
         return []
@@ -44,10 +59,12 @@ def check_scales(model: dict[str, Any]) -> list[Fault]:
 
 
 def _is_scale(sizes: object) -> bool:
-    if not isinstance(sizes, list) or len(sizes) != 3:
-        return False
-    numbers = all(isinstance(x, (int, float)) and 0 < x <= MOST_NUMBER for x in sizes)
-    return numbers and max(sizes[:2]) <= MOST_SCALING
+    most = (MOST_SCALING, MOST_SCALING, MOST_NUMBER)
+    return isinstance(sizes, list) and len(sizes) == 3 and all(map(_is_number, sizes, most))
+
+
+def _is_number(value: object, most: int) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= most
 
 
 def check_forms(model: dict[str, Any]) -> list[Fault]:

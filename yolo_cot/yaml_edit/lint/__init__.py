@@ -11,7 +11,7 @@ from ..base import find_base
 from ..blocks import passes_on
 from ..fault import Fault
 from ..files import find_model
-from ..form import check_activation, check_classes, check_forms, check_scales, check_sources
+from ..form import SCALING, check_activation, check_blocks, check_classes, check_forms, check_scales, check_sources
 from ..graph import rows_of
 from ..reading import read_model
 from .file import check_name
@@ -37,7 +37,8 @@ def lint(name: str | Path) -> list[Fault]:
 
 def lint_model(model: dict[str, Any]) -> list[Fault]:
     """All faults of a model dictionary with `backbone` and `head`; as `lint`, without those of the file's name."""
-    faults = [*check_activation(model), *check_classes(model), *check_scales(model), *check_forms(model)]
+    checks = (check_activation, check_blocks, check_classes, check_scales, check_forms)
+    faults = [fault for check in checks for fault in check(model)]
     if any(fault.row is not None for fault in faults):
         return sorted(faults)  # nothing below can be asked of rows that have no form
     rows = rows_of(model)
@@ -45,7 +46,7 @@ def lint_model(model: dict[str, Any]) -> list[Fault]:
     # Scales that cannot be read are told above; rows are then looked at as if there were none.
     broken = bool(check_scales(model))
     scales = [""] if broken else list(model.get("scales") or [""])
-    plain = {k: v for k, v in model.items() if k != "scales"} if broken else model
+    plain = {k: v for k, v in model.items() if k not in SCALING} if broken else model
     built = {scale: probe(plain, scale, assume=passes_on) for scale in scales}
     first = built[scales[0]]
     base = None if dangling else find_base(model)
