@@ -28,7 +28,7 @@ from yolo_cot.plugin.catalog import BLOCKS, find, packages, table
 from yolo_cot.plugin.catalog.files import load
 from yolo_cot.plugin.row_errors import RowError
 from yolo_cot.yaml_edit.insert import insert
-from yolo_cot.yaml_edit.lint import lint
+from yolo_cot.yaml_edit.lint import lint, lint_model
 from yolo_cot.yaml_edit.lint.notes import notes
 
 from .models import build, with_row
@@ -316,14 +316,30 @@ def test_a_bundle_holds_no_block_of_the_users(my, tmp_path):
         write(tmp_path / "m.pt")
 
 
-def test_a_package_announces_blocks_by_an_entry_point(my, monkeypatch):
+def test_a_package_announces_blocks_by_an_entry_point(my, monkeypatch, tmp_path):
     point = packages.EntryPoint("CBAM", f"{my.__name__}:CBAM", packages.GROUP)
     wrong = packages.EntryPoint("Wrong", "no_such_package:Wrong", packages.GROUP)
-    monkeypatch.setattr(packages, "announced", lambda: {"CBAM": point, "Wrong": wrong})
+    not_one = packages.EntryPoint("Function", "os.path:join", packages.GROUP)
+    (tmp_path / "package_that_ends.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
+    ends = packages.EntryPoint("Ends", "package_that_ends:Ends", packages.GROUP)
+    other = packages.EntryPoint("Twice", "other_package:Twice", packages.GROUP)
+    said = {"CBAM": [point], "Wrong": [wrong], "Twice": [wrong, other], "Function": [not_one], "Ends": [ends]}
+    said["Counted"] = [point]
+    monkeypatch.setattr(packages, "announced", lambda: {n: {p.value: p for p in of} for n, of in said.items()})
     assert type(build([-1, 1, "CBAM", []]).model[2].block) is my.CBAM
     with pytest.raises(RowError, match=r"row 2: Wrong is announced by the package .*, whose import failed: Mod"):
         build([-1, 1, "Wrong", []])
     assert find("Nobodys") is None
+    for name, reason in (
+        ("Twice", "Twice is announced as no_such_package:Wrong and as other_package:Twice; one name means one block"),
+        ("Function", "Function is announced by the package .* as os.path:join: yolo_cot.register takes a class of"),
+        ("Ends", "Ends is announced by .*, whose import failed: SystemExit: 3"),
+        ("Counted", "announces Counted, and .*:CBAM is a block of another name"),
+    ):
+        with pytest.raises(RowError, match=f"row 2: .*{reason}"):
+            build([-1, 1, name, []])
+        assert re.search(reason, str(lint_model(with_row([-1, 1, name, []]))[0]))
 
 
 def test_a_stock_model_looks_at_no_entry_points():

@@ -17,29 +17,40 @@ GROUP = "yolo_cot.blocks"
 
 
 @lru_cache(maxsize=1)
-def announced() -> dict[str, EntryPoint]:
-    """The announced blocks by name; looked up when a name is asked for that nobody else knows."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+def announced() -> dict[str, dict[str, EntryPoint]]:
+    """The announced blocks by name, and by where they are, such as `my_package.attention:CBAM`.
+
+    They are looked up when a name is asked for that nobody else knows.
+    """
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, {})[point.value] = point
+    return found
 
 
 def find(name: str) -> Block | None:
     """The announced block of a name, imported and registered; None if none is announced.
 
     Raises:
-        ValueError: the package cannot be imported, or what it announces is no block of that name.
+        ValueError: several packages announce that name, the package cannot be imported, or what it announces is no
+            block of that name.
     """
-    point = announced().get(name)
-    if point is None:
-        return None
-    whose = f"the package {point.dist.name if point.dist else point.module}"
-    try:
-        cls = point.load()
-    except Exception as error:  # a package may raise anything while it is imported
-        raise ValueError(
-            f"{name} is announced by {whose} as {point.value}, whose import failed: {type(error).__name__}: {error}"
-        ) from error
-    if name not in BLOCKS:
-        register(cls)
-    if name not in BLOCKS:
-        raise ValueError(f"{whose} announces {name}, and {point.value} is a block of another name.")
-    return BLOCKS[name]
+    points = announced().get(name, {})
+    if len(points) > 1:
+        raise ValueError(f"{name} is announced as {' and as '.join(points)}; one name means one block. Uninstall one.")
+    for value, point in points.items():
+        whose = f"the package {point.dist.name if point.dist else value}"
+        try:
+            cls = point.load()
+        except (Exception, SystemExit) as error:  # a package may raise anything while it is imported
+            raise ValueError(
+                f"{name} is announced by {whose} as {value}, whose import failed: {type(error).__name__}: {error}"
+            ) from error
+        try:
+            if name not in BLOCKS:
+                register(cls)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} is announced by {whose} as {value}: {error}") from error
+        if name not in BLOCKS:
+            raise ValueError(f"{whose} announces {name}, and {value} is a block of another name.")
+    return BLOCKS.get(name) if points else None
