@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -26,6 +27,7 @@ shutil.copy(
 )
 
 import torch  # noqa: E402
+from ultralytics.utils import LOGGER  # noqa: E402
 
 import yolo_cot  # noqa: E402
 
@@ -39,6 +41,17 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("real images, video and weights are not there: no ../shared/data beside the checkout")
     return SHARED
+
+
+@pytest.fixture
+def said():
+    """The lines that Ultralytics logs."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.extend(record.getMessage().splitlines())  # type: ignore[method-assign]
+    LOGGER.addHandler(handler)
+    yield lines
+    LOGGER.removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)

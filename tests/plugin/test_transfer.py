@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import re
 
 import pytest
 import torch
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel
-from ultralytics.utils import LOGGER
 
 from tests.entry_points import tiny
 from yolo_cot.plugin import install, uninstall
-
-
-@pytest.fixture
-def said():
-    """The lines that Ultralytics logs."""
-    lines: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.extend(record.getMessage().splitlines())  # type: ignore[method-assign]
-    LOGGER.addHandler(handler)
-    yield lines
-    LOGGER.removeHandler(handler)
 
 
 def marked(model):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import logging
 
 import pytest
 from ultralytics.nn import tasks
-from ultralytics.utils import LOGGER
 
 from tests.processes import python
 from yolo_cot.plugin import install, uninstall
@@ -15,17 +13,6 @@ from yolo_cot.plugin import install, uninstall
 from .models import build, with_row
 
 BLOCK = [-1, 1, "CoTAttention", [{"gate": 0.0}]]
-
-
-@pytest.fixture
-def said():
-    """What Ultralytics' log says."""
-    lines: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
-    LOGGER.addHandler(handler)
-    yield lines
-    LOGGER.removeHandler(handler)
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 import torch
 import yaml
 from torch import nn
 from ultralytics import ASSETS, YOLO
 from ultralytics.nn import tasks
-from ultralytics.utils import LOGGER
 
 from tests.yaml_edit.marked import landed, loaded, marked, rowwise
 from yolo_cot.plugin.build import build
@@ -25,17 +22,6 @@ GATED = {"gate": 0.0}
 
 def config(name: str) -> dict:
     return yaml.safe_load(find_model(name)[0].read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def said():
-    """The lines that Ultralytics logs."""
-    lines: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.extend(record.getMessage().splitlines())  # type: ignore[method-assign]
-    LOGGER.addHandler(handler)
-    yield lines
-    LOGGER.removeHandler(handler)
 
 
 @pytest.mark.parametrize("block", ["CoTAttention", "OutlookAttention"])
