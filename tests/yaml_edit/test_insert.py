@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 
 import pytest
@@ -298,3 +299,18 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_written(base, wish, messa
     with pytest.raises(ValueError, match=message):
         insert(base, tmp_path / "mine.yaml", **wish)
     assert not (tmp_path / "mine.yaml").exists()
+
+
+def test_on_a_full_disk_the_file_that_is_there_stays(tmp_path, monkeypatch):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(insert("yolo11.yaml", block="CoTAttention", at="P5").text)
+    before = mine.read_bytes()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        insert(mine, mine, block="CoTAttention", at="P4")
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.yaml"]
+    assert mine.read_bytes() == before

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace as replaced
 from pathlib import Path
 
+from ..whole_file import write_text
 from .edit import Edited, Insertion, Swap, edit
 from .files import find_model
 from .reading import read_text
@@ -58,5 +59,5 @@ def insert(
 
 def _written(edited: Edited, out: str | Path | None) -> Edited:
     if out is not None:
-        Path(out).write_bytes(edited.text.encode("utf-8"))
+        write_text(Path(out), edited.text)
     return edited

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import stat
 import tempfile
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
-from ultralytics.utils import USER_CONFIG_DIR
+from ultralytics.utils import LOGGER, USER_CONFIG_DIR
 
 from ..plugin.stock import ULTRALYTICS_VERSION
 from ..version import __version__
+from ..whole_file import write_text
 from .edit import Edited, edit
 from .reading import parse, read_text
 from .recipe_names import Recipe, nearest_name, recipe_named
@@ -41,15 +43,17 @@ def find(name: str) -> Path | None:
     if recipe is None:
         return None
     key = f"{recipe.idea!r} {__version__} {ULTRALYTICS_VERSION} {recipe.base.read_text(encoding='utf-8')}"
-    path = _cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:16] / recipe.name
-    if not path.is_file():
+    path = _cache_folder() / sha256(key.encode()).hexdigest()[:16] / recipe.name
+    mark = path.with_suffix(".sha256")
+    there, same = path.is_file(), False
+    if there and not (same := mark.is_file() and mark.read_text() == sha256(path.read_bytes()).hexdigest()):
+        LOGGER.warning(f"{path} is not what was written there, and is made anew. Change a model by yolo-cot insert.")
+    if not same:
         text = made(recipe).text
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Processes that train together make the same file at the same time: each writes its own, the last one stays.
-        descriptor, unfinished = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.replace(unfinished, path)
+        # Processes that train together make the same files at the same time; each writes them whole, the digest first.
+        write_text(mark, sha256(text.encode()).hexdigest())
+        write_text(path, text)
     return path
 
 
@@ -61,11 +65,23 @@ def hint(name: str) -> str:
 
 @cache
 def _cache_folder() -> Path:
-    """A folder beside Ultralytics' settings; one of this process alone where nothing can be written there."""
+    """A folder beside Ultralytics' settings; one of this process alone where that cannot be written, or others can.
+
+    Opening a model YAML runs what it says, and where the home cannot be written, the settings are in a folder that all
+    users of the machine share.
+    """
     folder = USER_CONFIG_DIR / "yolo_cot" / "recipes"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
+        if all(map(_is_ours, (folder, folder.parent, USER_CONFIG_DIR))):
+            return folder
     except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="yolo_cot-"))
-    return folder
+        pass
+    return Path(tempfile.mkdtemp(prefix="yolo_cot-"))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is this user's and nobody else's to write; true where the system knows no such owners."""
+    found = folder.stat()
+    return not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & stat.S_IWOTH)

@@ -1,25 +1,12 @@
-"""Files that are there whole or not at all, and whose faults are told with the file's name."""
+"""JSON files that are there whole or not at all, and whose faults are told with the file's name."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-
-def write_text(file: Path, text: str) -> None:
-    """Write a text file; where that fails, on a full disk say, the file stays as it was."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            # Without this a power cut can leave an empty file under the new name.
-            os.fsync(stream.fileno())
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+from ...whole_file import write_text
 
 
 def write_json(file: Path, content: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .files import write_text
+from ...whole_file import write_text
 from .inputs import changes, sha256
 from .plan import Entry, Plan, load
 

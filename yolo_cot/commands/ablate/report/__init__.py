@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ....whole_file import write_text
 from ...templates import render
 from ..caveats import caveats
-from ..files import write_text
 from ..results import Results
 from . import disagreement, tables
 from .document import Document, Heading, Part, Text
