@@ -12,6 +12,7 @@ from ultralytics import YOLO
 
 from .arguments import argument, at_least, comma_list
 from .output import announce, console, new_table, write_csv
+from .plain_text import plain_text
 from .timing import device_name, interleaved
 
 # What Ultralytics' validators report -> the axis, for each task.
@@ -157,6 +158,7 @@ def print_points(points: list[Point]) -> None:
     console().print(table)
 
 
+@plain_text
 def plot(points: list[Point], file: Path) -> None:
     """Draw accuracy against time, one line a series, its points joined from fast to slow."""
     from matplotlib.figure import Figure

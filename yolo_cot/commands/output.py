@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from ultralytics.utils import LOGGER
 
 T = TypeVar("T")
 WIDTH_OF_FILES = 160
+# What may begin with a sign: a dash for nothing, a number, and one with its interval or a second number.
+NUMBERS = r"-|[-+][\d.]+(e[-+]?\d+)?( to [-+][\d.]+| \[[-\d.]+, [-\d.]+\])?"
 
 
 def console() -> Console:
@@ -75,7 +78,16 @@ def duration(seconds: float) -> str:
 def write_csv(file: Path, rows: Sequence[Any], derived: Sequence[str] = ()) -> None:
     """Write a line for each of these dataclasses: its fields, then the properties named in `derived`."""
     names = [*(field.name for field in dataclasses.fields(rows[0])), *derived]
+    write_cells(file, [names, *([getattr(row, name) for name in names] for row in rows)])
+
+
+def write_cells(file: Path, lines: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV file."""
     with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(names)
-        writer.writerows([getattr(row, name) for name in names] for row in rows)
+        csv.writer(stream).writerows(map(_plain, cells) for cells in lines)
+
+
+def _plain(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula; names of classes and models may begin as one does."""
+    formula = isinstance(cell, str) and re.match(r"\s*[=+\-@]", cell) and not re.fullmatch(NUMBERS, cell)
+    return f"'{cell}" if formula else cell

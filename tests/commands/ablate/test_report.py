@@ -10,13 +10,16 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.commands.ablate.ablations import finish, models, pretended
+from tests.commands.ablate.ablations import entries, finish, models, pretended
 from tests.commands.verbs import call
 from yolo_cot.commands import ablate
 from yolo_cot.commands.ablate.controls import controls
-from yolo_cot.commands.ablate.plan import Run, load
+from yolo_cot.commands.ablate.controls.model import model_of
+from yolo_cot.commands.ablate.plan import Plan, Run, load
+from yolo_cot.commands.ablate.prepare import prepare
 from yolo_cot.commands.ablate.report import write_report as write
 from yolo_cot.commands.ablate.results import Results
+from yolo_cot.yaml_edit.files import find_model
 
 BASE = [0.600, 0.606, 0.594, 0.603, 0.597]
 LATENCY = {
@@ -123,6 +126,25 @@ def test_markdown_shows_class_names_as_they_are(tmp_path):
     assert "<script" not in shown
     header = re.search(r"of every class.*?</tr>", shown, re.DOTALL)[0]
     assert [unescape(cell) for cell in re.findall(r">([^<>]*)</th>", header)] == ["model", "seeds", *names]
+
+
+def test_names_are_no_formulas_in_spreadsheets_and_pictures(tmp_path):
+    text = find_model("yolo11n")[0].read_text(encoding="utf-8")
+    label, names = "=1+1$\\frac$", ["=HYPERLINK(1)", "+1+cmd|'x'!A0", "-2+3", "@SUM(1)", "\t=1", "-0.5"]
+    mine = [model_of("yolo11n", text), model_of(label, text)]
+    plan = prepare(Plan(tmp_path, {"data": "set.yaml", "epochs": 3}, seeds=2), entries(mine))
+    for run in plan.runs():
+        finish(run, 0.6 - run.seed / 100 - len(run.label) / 1000, best={"classes": dict.fromkeys(names, 0.5)})
+    times = {"yolo11n": [2.0, 1.9, 2.1], label: [1.0, 0.9, 1.1]}
+    write_report(plan, {**LATENCY, "forward": times, "whole": times})
+    for file in [*tmp_path.glob("*.csv"), *(tmp_path / "tables").glob("*.csv")]:
+        with file.open(encoding="utf-8", newline="") as stream:
+            cells = [cell for row in csv.reader(stream) for cell in row if cell.strip()[:1] in ("=", "+", "-", "@")]
+        numbers = r"-|[-+]?[\d.]+(e[-+]\d+)?( to [-+][\d.]+)?( \[[-\d., ]+\])?"
+        assert not [cell for cell in cells if not re.fullmatch(numbers, cell)], file
+    with (tmp_path / "tables" / "classes.csv").open(encoding="utf-8", newline="") as stream:
+        shown = [f"'{name}" for name in names[:-1]]
+        assert next(csv.reader(stream))[2:] == [*shown, "-0.5"]
 
 
 def test_the_tables_hold_every_run_and_every_comparison(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ...yaml_edit.graph import Row
+from ..plain_text import plain_text
 from ..row_sizes import RowSize
 
 HEIGHT, WIDTH, COLUMN, LANE = 0.62, 1.8, 2.5, 0.1  # in rows; a lane is the distance of two lines in one gap
@@ -14,6 +15,7 @@ COLOURS = {"backbone": "#dce6f2", "head": "#e6efdd"}
 OURS, INK = "#f4c27a", "#555555"
 
 
+@plain_text
 def draw(
     rows: Sequence[Row], sizes: Sequence[RowSize], path: Path, title: str, inserted: Collection[int] | None = None
 ) -> None:

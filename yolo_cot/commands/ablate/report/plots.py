@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...plain_text import plain_text
 from ..results import Results
 from ..statistics import interval
 from .document import Picture
@@ -20,6 +21,7 @@ WIDTH = 4.6
 COLOURS = {"given": "#1f77b4", "widened": "#7f7f7f", "convolution": "#b8860b", "equal_latency": "#9467bd"}
 
 
+@plain_text
 def draw(results: Results, compared: Compared, latency: dict[str, Any], folder: Path) -> dict[str, Picture]:
     """Write the pictures that there is something to see in, by name."""
     made: dict[str, Picture] = {}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
+from ...output import write_cells
 from ..results import Results
 from ..statistics import bootstrap
 from ..tasks import METRICS
@@ -18,11 +17,11 @@ from .tables import Compared
 def write_spreadsheets(results: Results, compared: Compared, document: Document, latency: dict[str, Any]) -> None:
     """Write `results.csv`, `comparisons.csv` and `tables/NAME.csv` into the plan's folder."""
     folder = results.plan.folder
-    _write(folder / "results.csv", runs(results, latency))
-    _write(folder / "comparisons.csv", comparisons(results, compared))
+    write_cells(folder / "results.csv", runs(results, latency))
+    write_cells(folder / "comparisons.csv", comparisons(results, compared))
     (folder / "tables").mkdir(exist_ok=True)
     for table in document.tables:
-        _write(folder / "tables" / f"{table.name}.csv", [table.header, *table.rows])
+        write_cells(folder / "tables" / f"{table.name}.csv", [table.header, *table.rows])
 
 
 def runs(results: Results, latency: dict[str, Any]) -> Iterable[Sequence[Any]]:
@@ -62,8 +61,3 @@ def comparisons(results: Results, compared: Compared) -> Iterable[Sequence[Any]]
             *("" if math.isnan(n) else f"{n:.6g}" for n in (*numbers, c.p, c.holm, c.needed)),
             *(c.shown, each, c.verdict()),
         ]
-
-
-def _write(file: Path, lines: Iterable[Sequence[Any]]) -> None:
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows(lines)
