@@ -61,13 +61,21 @@ def _listed(cfg: Any, data: dict[str, Any], split: str) -> Split:
     mode = "train" if split == "train" else "val"
     dataset = build_yolo_dataset(cfg, data[split], 1, data, mode)
     labels = _labels(dataset)
-    cache = labels[0].parent.with_suffix(".cache")
     # Older releases know a changed label file by its size alone, and go on with what they have read before.
-    if cache.is_file() and any(p.is_file() and p.stat().st_mtime > cache.stat().st_mtime for p in labels):
-        cache.unlink()
+    if _outdated(cache := labels[0].parent.with_suffix(".cache"), labels):
+        cache.unlink(missing_ok=True)
         dataset = build_yolo_dataset(cfg, data[split], 1, data, mode)
         labels = _labels(dataset)
     return Split([Path(file) for file in dataset.im_files], labels)
+
+
+def _outdated(cache: Path, labels: Sequence[Path]) -> bool:
+    """Whether a label file has changed since a cache was written, whatever time `cp -p` and the like gave it."""
+    try:
+        written = cache.stat().st_mtime
+    except FileNotFoundError:  # there is none, or a run beside this one has just removed it
+        return False
+    return any(max(p.stat().st_mtime, p.stat().st_ctime) > written for p in labels if p.is_file())
 
 
 def _labels(dataset: Any) -> list[Path]:

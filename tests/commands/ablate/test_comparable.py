@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import time
 
 import cv2
 import pytest
@@ -14,8 +16,11 @@ from torch.utils.data import DataLoader
 from tests.commands.ablate.ablations import PLAIN, finish
 from yolo_cot.commands.ablate.plan import Run, load
 from yolo_cot.commands.ablate.results import Results
-from yolo_cot.commands.ablate.runs.recorder import same_start
-from yolo_cot.commands.ablate.runs.train import main as make_run
+from yolo_cot.commands.ablate.runs import train
+from yolo_cot.commands.ablate.runs.progress import Progress
+from yolo_cot.commands.ablate.runs.recorder import Recorder, same_start
+from yolo_cot.plugin import datasets
+from yolo_cot.plugin.datasets import dataset_files
 
 
 def label(folder):
@@ -33,13 +38,22 @@ def picture(folder):
     cv2.imwrite(file, 255 - cv2.imread(file))
 
 
+def picture_of_the_same_size(folder):
+    file = folder / "d/train/images/1.png"
+    size = file.stat().st_size
+    cv2.imwrite(str(file), 0 * cv2.imread(str(file)))
+    file.write_bytes(file.read_bytes().ljust(size, b"\0"))
+    assert file.stat().st_size == size
+
+
 def one_more_picture(folder):
     (folder / "d/train/images/99.png").write_bytes((folder / "d/train/images/1.png").read_bytes())
 
 
 def weights(folder):
     file = folder / "weights.pt"
-    file.write_bytes(bytes(len(file.read_bytes())))
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 4] + b"\1" + content[len(content) // 4 + 1 :])
 
 
 @pytest.mark.parametrize(
@@ -48,12 +62,13 @@ def weights(folder):
         (label, "the labels of train have changed"),
         (measured_label, "the labels of val have changed"),
         (picture, "the pictures of train have changed"),
+        (picture_of_the_same_size, "the pictures of train have changed"),
         (one_more_picture, "the pictures of train have changed"),
         (weights, "the weights have changed"),
     ],
 )
 def test_an_ablation_does_not_go_on_with_other_inputs(ablation, change, told):
-    (ablation.folder / "weights.pt").write_bytes(b"some weights")
+    (ablation.folder / "weights.pt").write_bytes(bytes(1 << 16))
     more = {"pretrained": str(ablation.folder / "weights.pt")}
     ablation.run(seeds=1, **more)
     ablation.run(seeds=2, **more)  # the same inputs, read again, are the same
@@ -72,7 +87,81 @@ def test_a_run_is_not_made_from_other_inputs_than_the_first(ablation):
     job.write_text(json.dumps(run.job("cpu")))
     label(ablation.folder)
     with pytest.raises(ValueError, match=r"the labels of train have changed since this ablation began"):
-        make_run(str(job))
+        train.main(str(job))
+
+
+def test_a_run_whose_inputs_change_while_it_is_under_way_leaves_no_result(ablation, monkeypatch):
+    ablation.run(seeds=1)
+    run = Run(load(ablation.project), "yolo11n-tiny", 0)
+    job = run.folder / "run.json"
+    job.write_text(json.dumps(run.job("cpu")))
+    (run.folder / "result.json").unlink()
+
+    def trained(*_):
+        label(ablation.folder)
+        return {}
+
+    monkeypatch.setattr(train, "train", trained)
+    with pytest.raises(ValueError, match=r"the labels of train have changed since this ablation began"):
+        train.main(str(job))
+    assert not (run.folder / "result.json").exists()
+
+
+def test_the_order_of_the_data_tells_other_labels_and_other_pictures():
+    class Trainer(Recorder, Plain):
+        pass
+
+    def digest(**more):
+        trainer = Trainer()
+        batch = {
+            "im_file": ["a.png"],
+            "img": torch.zeros(1, 3, 2, 2),
+            "cls": torch.zeros(1),
+            "bboxes": torch.ones(1, 4),
+        }
+        trainer.preprocess_batch({**batch, **more})
+        return trainer.digest.hexdigest()
+
+    others = [
+        {"cls": torch.ones(1)},
+        {"bboxes": torch.zeros(1, 4)},
+        {"img": torch.ones(1, 3, 2, 2)},
+        {"im_file": ["b.png"]},
+    ]
+    assert len({digest(), digest(), *(digest(**other) for other in others)}) == 5
+
+
+class Plain:
+    def preprocess_batch(self, batch):
+        return batch
+
+
+def test_a_label_of_the_same_size_and_with_an_old_time_is_read_again(ablation, monkeypatch):
+    """As `cp -p` or a clock that was set back leaves it; what Ultralytics has kept of it is from before."""
+    settings = {"data": ablation.words["data"], "imgsz": 64}
+    files = dataset_files(settings, ["train"], "detect")
+    file, kept = files.splits["train"].labels[0], files.splits["train"].labels[0].parent.with_suffix(".cache")
+    before = kept.stat().st_mtime_ns
+    time.sleep(0.02)
+    times = file.stat()
+    file.write_text(file.read_text())
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert dataset_files(settings, ["train"], "detect")
+    assert kept.stat().st_mtime_ns > before
+    # A run beside this one may remove it first.
+    monkeypatch.setattr(datasets, "_outdated", lambda *_: kept.unlink() or True)
+    assert dataset_files(settings, ["train"], "detect").names == files.names
+
+
+def test_the_seconds_of_a_run_are_those_of_no_clock_that_can_be_set(ablation, monkeypatch):
+    ablation.run(seeds=1)
+    progress = Progress(load(ablation.project).runs(), 1)
+    run = progress.runs[0]
+    progress.started(run)
+    progress.done -= 1
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 10**6)
+    assert "less than a minute" in progress.left() or "1 min" in progress.left()
 
 
 def test_a_refused_second_ablation_writes_nothing(ablation):

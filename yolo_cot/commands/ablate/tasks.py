@@ -44,7 +44,6 @@ METRICS: dict[str, dict[str, Metric]] = {
 }
 # Tasks whose predictions are upright boxes, which have a size and can be found or missed.
 WITH_BOXES = ("detect", "segment", "pose")
-EPOCHS = ("best", "last")
 
 
 def asked(task: str, name: str) -> tuple[str, str]:

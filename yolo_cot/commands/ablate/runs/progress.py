@@ -42,7 +42,7 @@ class Progress:
 
     def started(self, run: Run, device: str = "") -> None:
         """A run was started."""
-        self.busy[run.name] = (run, time.time())
+        self.busy[run.name] = (run, time.monotonic())
         self.tell(f"{run.label} seed {run.seed} started{f' on {device}' if device else ''}")
 
     def ended(self, run: Run) -> None:
@@ -72,7 +72,7 @@ class Progress:
         if left:
             text += f", {left} left"
             if self.seconds:
-                spent = sum(time.time() - start for _, start in self.busy.values())
+                spent = sum(time.monotonic() - start for _, start in self.busy.values())
                 text += f", about {duration(max(statistics.fmean(self.seconds) * left - spent, 0) / self.at_once)}"
         return text
 

@@ -46,7 +46,7 @@ def train(
     Raises:
         ValueError: a training that did not keep its budget, or a metric that is no number.
     """
-    start = time.time()
+    start = time.monotonic()
     seed_everything(seed)
     yolo = YOLO(model)
     if widened and isinstance(settings.get("pretrained"), (str, Path)):
@@ -66,7 +66,7 @@ def train(
         "last": {**last, "epoch": int(trainer.epoch) + 1},
         "parameters": int(get_num_params(trained)),
         "gflops": round(float(get_flops(trained, trainer.args.imgsz)), 4),
-        "seconds": round(time.time() - start, 1),
+        "seconds": round(time.monotonic() - start, 1),
         "data_order": trainer.digest.hexdigest(),
         "optimizer": type(trainer.optimizer).__name__,
         "steps": trainer.steps,
