@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import cv2
 import numpy as np
 import pytest
@@ -72,12 +75,23 @@ def test_a_source_with_nothing_to_predict_ends_with_a_message(pictures, tmp_path
     assert message in predict(pictures / source, tmp_path, status=1)
 
 
+def rewritten(pickled):
+    """The kept checkpoint with another pickle in it, whose checksum is right."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(KEPT) as old, zipfile.ZipFile(content, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, pickled if name.endswith("/data.pkl") else old.read(name))
+    return content.getvalue()
+
+
 DAMAGED = {
     "empty": b"",
     "of another format": b"\x89PNG\r\n and no weights",
     "cut in its head": KEPT.read_bytes()[:5000],
     "cut in its middle": KEPT.read_bytes()[:100_000],
     "cut by one byte": KEPT.read_bytes()[:-1],
+    "with another bit": KEPT.read_bytes().replace(b"cyolo_cot.nn", b"cyolo_cov.nn", 1),
+    "that holds no pickle": rewritten(b"\x80\x02cno_such_module\nThing\n\xff"),
 }
 
 

@@ -8,12 +8,14 @@ import pickletools
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from ultralytics.nn import tasks
 
 from ..undo import Undo, replace
+from .damaged import damage
 
 # Names that Ultralytics' own loading stands in for, and those of Python 2 that pickles still use.
 _LEGACY = {"models", "utils", "numpy", "ultralytics", *_compat_pickle.IMPORT_MAPPING}
@@ -39,7 +41,11 @@ def checkpoint_blocks() -> Undo:
 
 
 def _find_modules(file: Path) -> None:
-    for top, cls in _classes(file).items():
+    try:
+        classes = _classes(file)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError) as error:
+        raise damage(file, error) from error
+    for top, cls in classes.items():
         if top in sys.modules or top in _LEGACY or importlib.util.find_spec(top) is not None:
             continue
         places = [Path.cwd(), file.resolve().parent]

@@ -24,14 +24,19 @@ def damaged_files() -> Undo:
             except (OSError, EOFError, pickle.UnpicklingError, RuntimeError) as error:
                 if not Path(str(weight)).is_file() or not _of_damage(error):
                     raise
-                raise TypeError(
-                    f"{weight} is not a loadable checkpoint: the file is truncated or corrupted ({error}). "
-                    f"Copy, download or train it again."
-                ) from error
+                raise damage(weight, error) from error
 
         return load_or_say
 
     return replace(tasks, "torch_safe_load", make)
+
+
+def damage(file: object, error: Exception) -> TypeError:
+    """The error of a file that is not what was written once."""
+    return TypeError(
+        f"{file} is not a loadable checkpoint: the file is truncated or corrupted ({error}). "
+        f"Copy, download or train it again."
+    )
 
 
 def _of_damage(error: Exception) -> bool:
