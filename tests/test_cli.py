@@ -135,7 +135,7 @@ def test_who_asks_for_help_gets_ultralytics_own(words, run, caplog):
     assert "yolo TASK MODE ARGS" in caplog.text
 
 
-@pytest.mark.parametrize("verb", ["checks", "help"])  # by `print`, and also by Ultralytics' logger
+@pytest.mark.parametrize("verb", ["checks", "help", "cfg"])  # by `print`, by both, and by Ultralytics' logger alone
 def test_a_reader_that_goes_away_leaves_no_traceback(verb, tmp_path):
     command = [sys.executable, "-c", YOLO_COT, verb]
     with subprocess.Popen(

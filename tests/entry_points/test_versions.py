@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import yaml
 
+from tests import matrix
 from tests.conftest import ROOT
 from tests.processes import environment, python
 from yolo_cot.version import __version__
@@ -88,6 +91,16 @@ def test_outside_the_tested_range_a_parser_that_fails_the_self_check_is_refused(
 def test_the_metadata_has_no_upper_bound():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert '"ultralytics>=8.3.200"' in text
+
+
+def test_the_newest_release_is_run_by_the_matrix_and_every_week():
+    assert matrix.NEWEST in matrix.RELEASES
+    weekly = yaml.safe_load((ROOT / ".github" / "workflows" / "weekly.yml").read_text(encoding="utf-8"))
+    commands = [step.get("run", "") for job in weekly["jobs"].values() for step in job["steps"]]
+    assert any("tests/matrix.py" in command and matrix.NEWEST in command.split() for command in commands)
+    # YAML 1.1 reads the key `on` as true.
+    (schedule,) = weekly[True]["schedule"]
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", schedule["cron"])
 
 
 def test_inside_the_tested_range_nothing_is_said_of_the_version():
