@@ -29,7 +29,9 @@ CONFIGS = [name for name in ALL if name.startswith("yolo11-")]
 # One for each block, as a row and inside C3k2; the others put the same blocks at other places.
 IN_EVERY_RUN = {f"yolo11-{idea}" for idea in ("c3k2cot", "c3k2cotblock", "c3k2outlook", "cot-outlook", "cotblock")}
 IN_EVERY_RUN |= {"yolo11-outlooker"}
-AT_N_OR_SLOW = ["n", *(pytest.param(scale, marks=pytest.mark.slow) for scale in "smlx")]
+# Larger scales are the same rows with more channels and repeats: s in .ci/run, the others in the weekly sweep.
+MARKS = {"n": (), "s": pytest.mark.slow} | dict.fromkeys("mlx", pytest.mark.sweep)
+EVERY_SCALE = [pytest.param(scale, marks=mark) for scale, mark in MARKS.items()]
 # A softmax over positions ignores a constant, so this bias of the tutorials' form has no gradient but rounding.
 DEAD = re.compile(r"attention_mean\.bias$")
 
@@ -161,7 +163,7 @@ def plain(scale: str) -> tuple[int, float]:
 
 @pytest.mark.parametrize("config", CONFIGS)
 class TestConfig:
-    @pytest.mark.parametrize("scale", AT_N_OR_SLOW)
+    @pytest.mark.parametrize("scale", EVERY_SCALE)
     def test_is_as_large_as_its_header_says(self, config, scale):
         model = DetectionModel(scaled(config, scale), verbose=False)
         text = (config_dir() / f"{config}.yaml").read_text(encoding="utf-8")
@@ -173,7 +175,7 @@ class TestConfig:
             # Releases of the FLOP counter differ by what they charge for norms and activations.
             assert gflops == pytest.approx(float(said[1]), rel=0.02, abs=0.06)
 
-    @pytest.mark.parametrize("scale", AT_N_OR_SLOW)
+    @pytest.mark.parametrize("scale", EVERY_SCALE)
     def test_trains_every_parameter_and_fusing_changes_nothing(self, config, scale):
         model = live(DetectionModel(scaled(config, scale), verbose=False))
         assert not model.model[-1].legacy
@@ -221,7 +223,7 @@ class TestConfig:
 @pytest.mark.parametrize(
     "config, scale",
     [
-        pytest.param(config, scale, marks=() if config in IN_EVERY_RUN and scale == "n" else pytest.mark.slow)
+        pytest.param(config, scale, marks=MARKS[scale] if config in IN_EVERY_RUN else pytest.mark.sweep)
         for config in CONFIGS
         for scale in "nsmlx"
     ],

@@ -118,7 +118,7 @@ def test_what_cannot_be_trained_is_said_at_once(words, error, message):
         quickstart.run(read(quickstart.Arguments, words))
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_without_arguments_the_embedded_set_is_learnt_within_five_minutes_of_one_core(tmp_path, monkeypatch):
     resource = pytest.importorskip("resource", reason="processor time of a child process is not told on Windows")
     # Settings of its own, so that the data set is drawn below this folder and nowhere else.

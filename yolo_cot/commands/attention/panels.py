@@ -120,6 +120,6 @@ def histogram(shares: np.ndarray) -> np.ndarray:
     from matplotlib.figure import Figure
 
     canvas = FigureCanvasAgg(Figure(figsize=(WIDTH / 100, WIDTH / 100), dpi=100, layout="constrained"))
-    canvas.figure.add_subplot(xlim=(0, 1), xlabel="share", ylabel="channels").hist(shares, 20, (0, 1))
+    canvas.figure.add_subplot(xlim=(0, 1), xlabel="share", ylabel="channels").hist(shares, 20, range=(0, 1))
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., 2::-1].copy()
