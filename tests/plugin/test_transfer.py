@@ -10,14 +10,8 @@ from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel
 
 from tests.entry_points import tiny
+from tests.yaml_edit.marked import marked
 from yolo_cot.plugin import install, uninstall
-
-
-def marked(model):
-    """Give every tensor a number of its own, so that it is known wherever it lands."""
-    for number, tensor in enumerate(model.state_dict().values(), 1):
-        tensor.fill_(number)
-    return model
 
 
 def fresh(model):

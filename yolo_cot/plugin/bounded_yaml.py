@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-MOST_BITS = 64
+# The most of a whole number that can be read, and of any number that a model YAML needs.
+MOST_BITS, MOST_NUMBER = 64, 65536
 
 
 class Alias(NamedTuple):
@@ -56,3 +57,9 @@ class BoundedLoader(yaml.SafeLoader):
 
 
 BoundedLoader.add_constructor("tag:yaml.org,2002:int", BoundedLoader.construct_yaml_int)
+
+
+def is_number(value: Any, most: float = MOST_NUMBER, whole: bool = False) -> bool:
+    """Whether a value is a number of a size that a model YAML has; with `whole`, an int."""
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) <= most

@@ -15,10 +15,11 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
+from .bounded_yaml import MOST_NUMBER
 from .layers import class_named, is_head, is_layer, known_module
 
 # Far beyond any network's rows, and near enough to end within seconds and megabytes.
-MOST_REPEATS, MOST_NUMBER, MOST_IN_HEAD, MOST_MODULES, MOST_TEXT = 500, 65536, 1024, 5000, 200
+MOST_REPEATS, MOST_IN_HEAD, MOST_MODULES, MOST_TEXT = 500, 1024, 5000, 200
 _ACTIVATION = re.compile(r"(?:torch\.)?nn\.(\w+)\(((?:(?:\w+=)?(?:-?[\d.]{1,6}(?:e-?\d)?|True|False)(?:, *)?)*)\)")
 
 

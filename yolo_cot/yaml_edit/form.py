@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..plugin.bounded_yaml import MOST_NUMBER, is_number
 from ..plugin.catalog.files import names as named_blocks
-from ..plugin.plain_rows import MOST_NUMBER, activation_module
+from ..plugin.plain_rows import activation_module
 from ..plugin.row_errors import rows as all_rows
 from .fault import Fault
 from .graph import Row, rows_of
@@ -64,7 +65,7 @@ def _is_scale(sizes: object) -> bool:
 
 
 def _is_number(value: object, most: int) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= most
+    return is_number(value, most) and value > 0  # type: ignore[operator]
 
 
 def check_forms(model: dict[str, Any]) -> list[Fault]:

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ..bounded_yaml import is_number
 from ..row_errors import shown
 from .layout import CLASSES
-from .plain_yaml import is_number
 
 # Whoever predicts has the names printed.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -7,7 +7,6 @@ own variables, and evaluates `activation` as Python. So what it is given is chec
 from __future__ import annotations
 
 import inspect
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,12 @@ from typing import Any
 from torch import nn
 from ultralytics.nn import tasks
 
+from ..bounded_yaml import is_number
 from ..catalog.table import BLOCKS, is_shipped
 from ..layers import is_head
-from ..plain_rows import activation_module
+from ..plain_rows import MOST_REPEATS, activation_module
 from ..row_errors import rows, shown
 from .layout import MODEL_KEYS
-from .plain_yaml import is_number
 
 _HOMES = {f"ultralytics.nn.modules.{name}" for name in ("block", "conv", "head", "transformer")}
 # Of the layers that Ultralytics' files of layers define: this one fetches weights by name.
@@ -28,7 +27,7 @@ _REFUSED = {"TorchVision"}
 _TORCH = {"BatchNorm2d", "Conv2d", "ConvTranspose2d", "Identity", "MaxPool2d", "AvgPool2d", "Upsample", "ZeroPad2d"}
 # Variables of the parser that a row may name, and words that layers take.
 _NAMES, _WORDS = {"nc", "kpt_shape", "reg_max", "max_channels"}, {"nearest", "bilinear", "bicubic"}
-_MOST_ROWS, _MOST_REPEATS = 300, 500
+_MOST_ROWS = 300
 
 
 def check_model(file: Path, model: Any) -> dict[str, Any]:
@@ -96,8 +95,8 @@ def _check_rows(file: Path, every: list[Any]) -> None:
         # Row 0 reads the image, as -1; every other reads a row above it.
         if not sources or not all(is_number(f, whole=True) and -max(index, 1) <= f < index for f in sources):
             raise ValueError(f"{at} reads {shown(source)}, which is no number of a row above; nothing was built.")
-        if not is_number(repeats, whole=True) or repeats < 1 or (total := total + repeats) > _MOST_REPEATS:
-            raise ValueError(f"{at} has {shown(repeats)} repeats; a bundle's model has 1 to {_MOST_REPEATS} in all.")
+        if not is_number(repeats, whole=True) or repeats < 1 or (total := total + repeats) > MOST_REPEATS:
+            raise ValueError(f"{at} has {shown(repeats)} repeats; a bundle's model has 1 to {MOST_REPEATS} in all.")
         if not isinstance(name, str) or not _is_layer(name):
             raise ValueError(f"{at} names '{shown(name)}', no layer that a bundle may hold; nothing was built.")
         if is_head(name) != (index == len(every) - 1):
@@ -119,7 +118,7 @@ def _is_literal(value: Any, of_ours: bool, deep: int = 0) -> bool:
     if value is None or isinstance(value, bool):
         return True
     if isinstance(value, (int, float)):
-        return math.isfinite(value) and is_number(value)
+        return is_number(value)
     if isinstance(value, str):
         # Text for a block of ours reaches Ultralytics as a literal.
         known = value in _NAMES | _WORDS | {"None", "True", "False"}

@@ -9,7 +9,7 @@ from ..bounded_yaml import BoundedLoader
 from ..row_errors import shown
 
 # The YAML of the largest shipped network has 10 KB; names of 10,000 classes have 300 KB.
-MOST_BYTES, MOST_DEPTH, MOST_NUMBER = 1 << 20, 16, 65536
+MOST_BYTES, MOST_DEPTH = 1 << 20, 16
 
 
 def load(file: Path) -> Any:
@@ -28,9 +28,3 @@ def load(file: Path) -> Any:
     except Exception as error:  # PyYAML's constructors raise whatever Python does: for a date of month 13, say
         raise ValueError(f"{file} is no YAML of plain values: {shown(error, 200)}") from error
     return values
-
-
-def is_number(value: Any, whole: bool = False) -> bool:
-    """Whether a value is a number of a size that a model YAML has; with `whole`, an int."""
-    kinds = (int,) if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) <= MOST_NUMBER
