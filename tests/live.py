@@ -6,19 +6,13 @@ Here they measure one, and `assert_sees` shows what a comparison of outputs woul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import cv2
 import torch
 from torch import Tensor, nn
 from ultralytics.utils import ASSETS
 
 from tests.tolerances import EXPORTED, distance
-from yolo_cot.plugin.catalog import BLOCKS
-
-SIGHT = 0.05  # what noise in the place of the picture must move the output by, at least
-WRONG = 1.1  # a block that is 10 % wrong
+from yolo_cot.commands.verify.sight import MOVED, TIMES, WRONG, blocks_of, measure, wrong
 
 
 def picture(height: int, width: int) -> Tensor:
@@ -42,25 +36,10 @@ def open_gates(model: nn.Module) -> nn.Module:
 
 
 def live(model: nn.Module, height: int = 96, width: int = 160) -> nn.Module:
-    """Open the gates, let batch norm measure a signal, and assert that the model sees; returns it in evaluation mode.
-
-    A pass in training mode normalizes by the statistics of its own batch, so one pass with a momentum of 1 leaves
-    exactly those. Of fewer than four images, or of smaller ones, some channels of pooled and of deep maps would have
-    next to no variance, and then rounding errors grow in evaluation.
-    """
-    open_gates(model).train()
-    norms = {m: m.momentum for m in model.modules() if isinstance(m, nn.BatchNorm2d)}
-    for norm in norms:
-        norm.momentum = 1.0
+    """Open the gates, let batch norm measure a signal, assert that the model sees; leaves it in evaluation mode."""
+    open_gates(model)
     x = picture(height, width).to(next(model.parameters()))
-    with torch.no_grad():
-        model(torch.cat([x, torch.rand_like(x), x.flip(3), 1 - x]))
-        for norm, momentum in norms.items():
-            norm.momentum = momentum
-        head = list(model.eval().modules())[-1]
-        if isinstance(head, nn.Linear):
-            # Probabilities of a network that is sure of one class say nothing of the others.
-            head.weight /= model(x)[1].std()
+    measure(model, torch.cat([x, torch.rand_like(x), x.flip(3), 1 - x]))
     assert_sees(model, x)
     return model
 
@@ -74,34 +53,6 @@ def output(model: nn.Module, x: Tensor) -> Tensor:
     return found
 
 
-def blocks_of(model: nn.Module) -> list[type[nn.Module]]:
-    """The classes of our blocks in a model, without those that only hold others in a stock class's `forward`."""
-    ours = {block.cls for block in BLOCKS.values()}
-    found = {type(m) for m in model.modules() if type(m) in ours}
-    return sorted((c for c in found if c.forward.__module__.startswith("yolo_cot")), key=lambda c: c.__name__)
-
-
-@contextmanager
-def wrong(block: type[nn.Module], factor: float) -> Iterator[None]:
-    """While it lasts, what every block of a class computes is `factor` times as large; a gate stays as it is."""
-    right, own = block.forward, "forward" in vars(block)
-
-    def forward(self: nn.Module, x: Tensor):
-        y = right(self, x)
-        if getattr(self, "gamma", None) is not None:
-            return x + factor * (y - x)
-        return [factor * y[0], *y[1:]] if isinstance(y, (list, tuple)) else factor * y
-
-    block.forward = forward  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        if own:
-            block.forward = right  # type: ignore[method-assign]
-        else:
-            del block.forward
-
-
 def assert_sees(model: nn.Module, x: Tensor, tolerance: float = EXPORTED) -> None:
     """Assert that another picture moves the output, and that each of our blocks that is 10 % wrong does so too.
 
@@ -112,8 +63,8 @@ def assert_sees(model: nn.Module, x: Tensor, tolerance: float = EXPORTED) -> Non
     """
     wanted = output(model, x)
     moved = distance(output(model, torch.rand_like(x)), wanted)
-    assert moved > SIGHT, f"noise in the place of the picture moves the output by {moved:.1e} only"
+    assert moved > MOVED, f"noise in the place of the picture moves the output by {moved:.1e} only"
     for block in blocks_of(model):
         with wrong(block, WRONG):
             moved = distance(output(model, x), wanted)
-        assert moved > 5 * tolerance, f"a wrong {block.__name__} moves the output by {moved:.1e} only"
+        assert moved > TIMES * tolerance, f"a wrong {block.__name__} moves the output by {moved:.1e} only"

@@ -8,19 +8,58 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
+import psutil
 import torch
 from torch import Tensor
 
 from .output import track
 
 
+class Ratio(NamedTuple):
+    """How many times as long one function takes: the median of the rounds' ratios, and their quartiles."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def spread(self) -> float:
+        """The distance of the quartiles, in the median."""
+        return (self.high - self.low) / self.value
+
+
+def ratio(times: Sequence[float], others: Sequence[float]) -> Ratio:
+    """The ratio of two functions that `samples` has run in the same rounds."""
+    found = [one / other for one, other in zip(times, others)]
+    if len(found) < 2:
+        return Ratio(found[0], found[0], found[0])
+    low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
+    return Ratio(middle, low, high)
+
+
+def busy() -> str:
+    """A warning, if other programs take more than a fifth of the machine just now; "" if not."""
+    taken = psutil.cpu_percent(interval=0.5)
+    if taken <= 20:
+        return ""
+    return f"The machine is busy, other programs take {taken:.0f} % of it: ratios may be far off. Repeat them later."
+
+
 def interleaved(
     functions: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu", progress: bool = False
 ) -> dict[str, float]:
-    """Median seconds of each function; every round runs each of them once, so all meet the same disturbances.
+    """Median seconds of each function; arguments as those of `samples`."""
+    return {name: statistics.median(times) for name, times in samples(functions, rounds, device, progress).items()}
+
+
+def samples(
+    functions: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu", progress: bool = False
+) -> dict[str, list[float]]:
+    """Seconds of each function in each round; every round runs each of them once, so all meet the same disturbances.
 
     The order changes from round to round: what runs behind a large function finds colder caches.
 
@@ -41,7 +80,7 @@ def interleaved(
             wait(device)
             if index >= 2:
                 times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(samples) for name, samples in times.items()}
+    return times
 
 
 def peak_memory(function: Callable[[], object], device: str = "cpu") -> int:

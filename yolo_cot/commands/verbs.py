@@ -14,6 +14,7 @@ VERBS = {
     "attention": "show what each block looks at",
     "ablate": "train models with several seeds, tell gain from noise",
     "curve": "plot accuracy against time of checkpoints",
+    "verify": "export to every format, run the files, compare them with PyTorch",
     "bench": "measure the blocks, or whole models",
     "convert": "take the authors' weights of CoTNet or VOLO",
     "bundle": "write a checkpoint as safetensors, YAML and names, without a pickle",
