@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -186,6 +187,19 @@ def test_a_folder_gets_an_index_and_what_is_unreadable_is_named(models, tmp_path
     assert {row["picture"] for row in rows(folder)} == {"a.jpg", "a.png", "c.png"}
     means = [float(row["entropy"]) for row in rows(folder) if row["path"] == "5"]
     assert f'data-name="entropy, nats">{sum(means) / 3:.4g}' in page
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no file has such a name there")
+def test_the_name_of_a_picture_is_text_in_pages_and_spreadsheets(models, tmp_path):
+    name = "=1+1<script>'\".png"
+    file = picture(tmp_path / name, 40, 60)
+    call(attention, model=models / "detect.pt", source=file, imgsz=64, project=tmp_path, name="out")
+    pages = list((tmp_path / "out").rglob("*.html"))
+    assert pages
+    assert all("<script>'" not in page.read_text() for page in pages)
+    assert "&lt;script&gt;" in pages[0].read_text()
+    check_links(tmp_path / "out")
+    assert {row["picture"] for row in rows(tmp_path / "out")} == {f"'{name}"}
 
 
 def test_a_point_that_one_picture_has_not_leaves_the_others(models, tmp_path, caplog):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 from ultralytics.utils import LOGGER
 
+from ..output import write_cells
 from ..templates import render
 from .panels import WIDTH, Point, overview, panels
 from .reading import Reading
@@ -137,21 +137,19 @@ class Report:
     def _write_numbers(self) -> None:
         """A row for each picture and block, and one for each head; the same as JSON, with the points."""
         listed: list[dict[str, Any]] = []
-        with (self.folder / "numbers.csv").open("w", encoding="utf-8", newline="") as file:
-            columns = ["picture", "row", "path", "block", "head", *NAMES]
-            writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-            writer.writeheader()
-            for shown in self.shown:
-                width, height = shown.size
-                blocks: list[dict[str, Any]] = []
-                for s in shown.sheets:
-                    block = {"row": s.block.row, "path": s.block.path, "block": s.block.name}
-                    blocks.append({**block, **s.reading.numbers, "heads": s.reading.heads})
-                    for head, numbers in enumerate([s.reading.numbers, *s.reading.heads]):
-                        cells = {name: f"{number:.6g}" for name, number in numbers.items()}
-                        writer.writerow({"picture": shown.name, **block, "head": head or "", **cells})
-                about = {"picture": shown.name, "width": width, "height": height, "points": shown.points}
-                listed.append({**about, "blocks": blocks})
+        lines: list[list[Any]] = [["picture", "row", "path", "block", "head", *NAMES]]
+        for shown in self.shown:
+            width, height = shown.size
+            blocks: list[dict[str, Any]] = []
+            for s in shown.sheets:
+                block = {"row": s.block.row, "path": s.block.path, "block": s.block.name}
+                blocks.append({**block, **s.reading.numbers, "heads": s.reading.heads})
+                for head, numbers in enumerate([s.reading.numbers, *s.reading.heads]):
+                    cells = [f"{numbers[name]:.6g}" if name in numbers else "" for name in NAMES]
+                    lines.append([shown.name, *block.values(), head or "", *cells])
+            about = {"picture": shown.name, "width": width, "height": height, "points": shown.points}
+            listed.append({**about, "blocks": blocks})
+        write_cells(self.folder / "numbers.csv", lines)
         (self.folder / "numbers.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
 
 
