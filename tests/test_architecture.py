@@ -24,7 +24,7 @@ ALLOWED = {
     "ops": {"ops"},
     "nn": {"ops", "nn"},
     "reference": {"ops", "nn", "reference"},
-    "plugin": {"ops", "nn", "plugin", "paths", "version", "__init__"},
+    "plugin": {"ops", "nn", "plugin", "paths", "version", "whole_file", "__init__"},
     "yaml_edit": {"ops", "nn", "plugin", "yaml_edit", "paths", "version", "whole_file", "__init__"},
     "convert": {"ops", "nn", "plugin", "convert", "paths", "__init__"},
     "data": {"data", "paths"},

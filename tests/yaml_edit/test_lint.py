@@ -252,6 +252,13 @@ def test_a_file_that_is_not_there_is_named():
         lint("nowhere.yaml")
 
 
+@pytest.mark.parametrize("name", [".", "", "..", "/", "x" * 5000, "a/" + "x" * 252])
+def test_what_is_no_name_of_a_file_is_told(name):
+    with pytest.raises(FileNotFoundError, match=r"no model YAML '.{0,81}': ") as caught:
+        lint(name)
+    assert len(str(caught.value)) < 250
+
+
 def test_a_folder_that_ultralytics_misreads_is_told_of_a_users_file_and_not_of_a_shipped_one(tmp_path, monkeypatch):
     from ultralytics.utils import ROOT
 

@@ -7,9 +7,13 @@ from pathlib import Path
 from ..paths import configs
 from ..plugin.catalog.files import load_all
 from ..plugin.naming import scale_letter, unscaled
+from ..plugin.row_errors import one_line
 from ..plugin.stock import stock_files
 from . import recipe_files
 from .reading import read_model
+
+# The longest name that file systems take, with a suffix to come.
+MOST_NAME = 250
 
 
 def trust(name: str | Path) -> None:
@@ -37,7 +41,9 @@ def find_model(name: str | Path) -> tuple[Path, str]:
         FileNotFoundError: there is no such file.
         ValueError: the name is that of an idea which does not fit its base.
     """
-    path = Path(str(name).strip())
+    path = Path(str(name).strip() or ".")
+    if not path.name or len(path.name) > MOST_NAME:
+        raise FileNotFoundError(f"no model YAML {one_line(str(name), 80)!r}: that is no name of a file.")
     if path.suffix not in (".yaml", ".yml"):
         path = path.with_name(path.name + ".yaml")
     scale = scale_letter(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sysconfig
 from pathlib import Path
 
+from ...whole_file import write_text
 from . import finder as startup
 
 _NAME = "yolo_cot_enable.pth"
@@ -37,7 +38,7 @@ def enable() -> Path:
     """
     file = line_file()
     try:
-        file.write_text(line(), encoding="utf-8")
+        write_text(file, line())
     except OSError as error:
         raise ValueError(
             f"yolo-cot enable writes one line into {file}, which failed: {error.strerror}. "
