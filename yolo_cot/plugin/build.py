@@ -39,7 +39,7 @@ _BY_TASK = {
 
 _READ = {*SETTINGS, BLOCKS_KEY, "activation", "channels", "ch", "inplace", "backbone", "head"}
 # Beyond these a model would take gigabytes.
-_MOST_CHANNELS, _MOST_PARAMETERS, _MOST_VALUES, _SIDE = 64, 1 << 30, 1 << 26, 256
+_MOST_CHANNELS, _MOST_PARAMETERS, _MOST_VALUES, _SIDE = 64, 1 << 29, 1 << 26, 256
 
 
 def build(config: dict[str, Any], scale: str = "", name: str = "") -> nn.Module:
