@@ -39,8 +39,11 @@ class Browser:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self.socket.close()
         self.process.kill()
         self.process.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
         self.loop.close()
         shutil.rmtree(self.profile, ignore_errors=True)
 

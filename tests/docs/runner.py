@@ -40,7 +40,7 @@ class Place:
         # The line of `enable` goes into this folder, not into the environment.
         monkeypatch.setattr(startup, "line_file", lambda: folder / "enable.pth")
         generate("yolo-cot-shapes", counts={"train": 4, "val": 4, "test": 4}, size=64)
-        picture = cv2.resize(cv2.imread(str(ASSETS / "bus.jpg")), (96, 128))
+        picture = cv2.resize(cv2.imread(str(ASSETS / "bus.jpg")), (384, 512))
         cv2.imwrite("photo.jpg", picture)
 
     def data_set(self, name: str) -> None:
@@ -67,7 +67,7 @@ class Place:
         """A short video."""
         writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), 10, (96, 128))
         for _ in range(3):
-            writer.write(cv2.imread("photo.jpg"))
+            writer.write(cv2.resize(cv2.imread("photo.jpg"), (96, 128)))
         writer.release()
 
     def weights(self, name: str, model: str) -> None:
@@ -96,8 +96,9 @@ class Place:
             ValueError: a program that no test runs; its block needs the mark of a network.
         """
         program = words[0]
-        self.monkeypatch.setattr(sys, "argv", words)
-        self.monkeypatch.setattr(ultralytics.cfg, "ARGV", words, raising=False)  # newer releases read it at import
+        # In place, for Ultralytics keeps the list itself: by its first word it tells whether to save what it predicts.
+        self.monkeypatch.setattr(sys, "argv", sys.argv)
+        sys.argv[:] = words
         if program == "yolo-cot":
             cli.main()
         elif program == "yolo":

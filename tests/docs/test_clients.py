@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.docs.pages import blocks
+from tests.docs.pages import blocks, shortened
 from tests.docs.runner import Place
+from tests.processes import YOLO, YOLO_COT, python
 
 TEXT = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 EXAMPLES = {block.mark.removeprefix("needs "): block for block in blocks(TEXT)}
@@ -23,6 +26,8 @@ PRINTED = {
     "lightly_train": r"yolo11n-cot-neck.yaml \d+\nyolo11n-c3k2cot.yaml \d+\nyolo11n-c3k2outlook.yaml \d+",
     "esmoe": r"\['CoTAttention', 'ESMoE'\]",
 }
+# Ultralytics asks once, when it is imported, whether these are switched on, and never inside of tests.
+LOGGERS = {"mlflow", "tensorboard"}
 # What an example leaves in its folder.
 WRITTEN = {"lap": "runs/**/clip*", "mlflow": "**/mlflow*", "tensorboard": "**/events.out.tfevents*"}
 
@@ -41,8 +46,21 @@ def test_every_example_names_its_tool():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("tool", sorted(LOGGERS))
+def test_a_training_is_logged(tool, place, monkeypatch):
+    pytest.importorskip(tool, reason=f"{tool} is not installed")
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    shutil.copytree(os.environ["YOLO_CONFIG_DIR"], place.folder / "settings")
+    for words in EXAMPLES[tool].lines():
+        program = {"yolo": YOLO, "yolo-cot": YOLO_COT}[words[0]]
+        where = {"YOLO_CONFIG_DIR": str(place.folder / "settings")}
+        python(program, *shortened(words)[1:], cwd=place.folder, PYTHONWARNINGS="ignore", **where)
+    assert list(place.folder.glob(WRITTEN[tool]))
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # what other tools warn of is theirs
-@pytest.mark.parametrize("tool", EXAMPLES)
+@pytest.mark.parametrize("tool", sorted(EXAMPLES.keys() - LOGGERS))
 def test_an_example_works(tool, place, capsys):
     pytest.importorskip(tool, reason=f"{tool} is not installed")
     place.run(EXAMPLES[tool])

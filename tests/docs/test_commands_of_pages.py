@@ -56,5 +56,7 @@ def test_commands_are_made_short_and_stay_commands():
     words = ["yolo-cot", "ablate", "models=a.yaml,b.yaml,c.yaml", "seeds=5", "epochs=50", "imgsz=416"]
     short = shortened(words)
     assert short[:2] == ["yolo-cot", "ablate"]
-    assert {"models=a.yaml,b.yaml", "seeds=1", "epochs=1", "imgsz=64", "device=cpu", "controls=False"} <= set(short)
+    assert {"models=a.yaml,b.yaml", "seeds=2", "epochs=1", "imgsz=64", "device=cpu", "controls=False"} <= set(short)
+    assert {"epochs=1", "imgsz=64"} <= set(shortened(["yolo-cot", "detect", "train", "model=a.yaml"]))
+    assert "sd=0.6" in shortened(["yolo-cot", "ablate", "plan=1.0", "project=runs/ablate"])
     assert shortened(["yolo-cot", "lint", "a.yaml"]) == ["yolo-cot", "lint", "a.yaml"]

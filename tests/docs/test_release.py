@@ -55,10 +55,27 @@ def test_a_form_asks_for_the_checks_and_needs_them(form):
     assert fields["checks"]["validations"]["required"]
 
 
-@pytest.mark.parametrize("name", ["docs", "release"])
+@pytest.mark.parametrize("name", ["ci", "docs", "release", "weekly"])
 def test_a_workflow_is_yaml_with_jobs(name):
     jobs = yaml.safe_load(text_of(f".github/workflows/{name}.yml"))["jobs"]
     assert all("runs-on" in job and job["steps"] for job in jobs.values())
+
+
+def test_every_python_that_is_promised_is_tested_and_both_ends_of_the_dependencies_are():
+    promised = re.findall(r"Python :: (3\.\d+)", text_of("pyproject.toml"))
+    jobs = yaml.safe_load(text_of(".github/workflows/ci.yml"))["jobs"]
+    assert jobs["test"]["strategy"]["matrix"]["python"] == promised
+    assert any("--resolution lowest-direct" in step.get("run", "") for step in jobs["lowest"]["steps"])
+    weekly = yaml.safe_load(text_of(".github/workflows/weekly.yml"))["jobs"]
+    assert any("install --pre" in step.get("run", "") for step in weekly["pre-releases"]["steps"])
+
+
+def test_every_client_of_the_page_is_installed_by_a_job():
+    tools = re.findall(r"<!-- needs (\w+) -->", text_of("docs/clients.md"))
+    jobs = yaml.safe_load(text_of(".github/workflows/weekly.yml"))["jobs"]
+    installed = " ".join(jobs["clients"]["strategy"]["matrix"]["tools"]).replace("-", "_").split()
+    names = {"pytorch_grad_cam": "grad_cam"}
+    assert {names.get(tool, tool) for tool in tools} - {"tensorboard"} == set(installed)
 
 
 def test_publishing_waits_for_the_wheel_on_three_systems():

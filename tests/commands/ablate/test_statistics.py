@@ -154,6 +154,7 @@ def test_the_pooled_spread_and_its_limit():
         (lambda: seeds_needed(0.0, 0.5), r"above 0 points are needed; got gain 0\.0"),
         (lambda: seeds_needed(0.001, 5.0), r"too small beside a spread of 5\.00"),
         (lambda: pooled([[1.0], []]), r"no two seeds are finished"),
+        (lambda: pooled([[0.0, 0.0]]), r"all seeds gave the same result.*give sd="),
     ],
 )
 def test_what_cannot_be_computed_is_refused(call, message):

@@ -230,6 +230,8 @@ def pooled(differences: Sequence[Sequence[float]]) -> tuple[float, float]:
     """
     usable = [d for d in differences if testable(d)]
     if not usable:
+        if any(len(d) > 1 for d in differences):
+            raise ValueError("all seeds gave the same result, so their spread is unknown. Train longer, or give sd=.")
         raise ValueError("no two seeds are finished for both models of any comparison, so their spread is unknown.")
     freedom = sum(len(d) - 1 for d in usable)
     sd = math.sqrt(sum((len(d) - 1) * float(np.var(d, ddof=1)) for d in usable) / freedom)
