@@ -7,10 +7,13 @@ import os
 import pytest
 import torch
 
+from tests.processes import here
 from yolo_cot.commands.bench import blocks as bench_blocks
 from yolo_cot.commands.bench import in_fresh_processes
+from yolo_cot.commands.bench import models as bench_models
 from yolo_cot.commands.bench.blocks import fused, measure_forward, measure_training
 from yolo_cot.commands.bench.limits import Machine, copy_rate, cost, matmul_rate
+from yolo_cot.commands.bench.models import ModelRow, measure_models
 from yolo_cot.commands.bench.onnx import ParityError
 from yolo_cot.commands.timing import interleaved, peak_memory
 from yolo_cot.nn import CoTAttention, OutlookAttention
@@ -134,3 +137,68 @@ def test_multiply_adds_are_those_of_the_fused_block_counted_by_hand():
 
     macs, _ = cost(fused(OutlookAttention(c, 1)), torch.randn(1, c, 6, 5))
     assert macs == n * (2 * c * c + 81 * c) + 3 * 81 * n + 25 * c * n
+
+
+SMALL = """nc: 3
+backbone:
+  - [-1, 1, Conv, [16, 3, 2]]
+  - [-1, 1, Conv, [32, 3, 2]]
+  {more}
+  - [-1, 1, Conv, [32, 3, 2]]
+head:
+  - [[-1], 1, Detect, [nc]]
+"""
+
+
+def small_models(folder):
+    """Two small model YAMLs, the second with a block."""
+    files = [folder / "plain.yaml", folder / "mine.yaml"]
+    for file, more in zip(files, ("", "- [-1, 1, CoTAttention, []]")):
+        file.write_text(SMALL.format(more=more))
+    return [str(file) for file in files]
+
+
+def test_models_are_timed_in_every_runtime_that_is_there(tmp_path):
+    pytest.importorskip("onnxruntime")
+    rows = measure_models(small_models(tmp_path), 64, 2, ("torch", "onnxruntime"))
+    assert [(row.runtime, row.ratio == 1) for row in rows][::2] == [("torch", True), ("onnxruntime", True)]
+    assert all(0 < row.ratio_low <= row.ratio <= row.ratio_high for row in rows)
+
+
+def test_a_runtime_that_computes_something_else_is_not_timed(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    load = bench_models.load
+
+    def wrong(*given):
+        run = load(*given)
+        return lambda picture: [1.01 * array for array in run(picture)]
+
+    monkeypatch.setattr(bench_models, "load", wrong)
+    monkeypatch.setattr(bench_models, "samples", lambda *a, **k: pytest.fail("a time was taken"))
+    with pytest.raises(ParityError, match="onnxruntime differs from PyTorch by"):
+        measure_models(small_models(tmp_path), 64, 1, ("onnxruntime",))
+
+
+def test_a_runtime_that_is_not_installed_is_left_out_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench_models, "obstacle", lambda form: "not installed: MNN; pip install MNN.")
+    rows = measure_models(small_models(tmp_path)[:1], 64, 1, ("mnn", "torch"))
+    assert [row.runtime for row in rows] == ["torch"]
+    with pytest.raises(ValueError, match="found none of the runtimes mnn"):
+        measure_models(small_models(tmp_path)[:1], 64, 1, ("mnn",))
+
+
+def test_quick_asks_for_little_and_a_busy_machine_is_told(tmp_path, monkeypatch):
+    from yolo_cot.commands import bench
+
+    asked = []
+
+    def measured(names, imgsz, rounds, runtimes):
+        asked.append((names, imgsz, rounds))
+        return [ModelRow("a.yaml", "torch", 0.1, 1.0, 0.9, 1.2)]
+
+    monkeypatch.setattr(bench, "measure_models", measured)
+    monkeypatch.setattr(bench, "busy", lambda: "The machine is busy.")
+    done = here("bench", "model=a.yaml", "quick=True", f"out={tmp_path}")
+    assert asked == [(["yolo11n.yaml", "a.yaml"], 320, 5)]
+    assert "The machine is busy." in done.stdout
+    assert "The quartiles are more than 10 % apart: a.yaml in torch." in done.stdout

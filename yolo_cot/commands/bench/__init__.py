@@ -5,21 +5,25 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
+from ultralytics.utils import LOGGER
 
 from ..arguments import argument, at_least
 from ..output import console, track, write_csv
-from ..timing import device_name
+from ..timing import busy, device_name
 from .blocks import LEVELS, PUBLISHED, Row, measure_forward, measure_onnx, measure_training
 from .limits import Machine, copy_rate, matmul_rate
-from .models import measure_models
+from .models import RUNTIMES, measure_models
 from .report import plot, print_models, print_rows
 
-RUNTIMES = ("torch", "onnxruntime")
+# What `quick=True` takes in the place of the defaults: about a minute on an idle machine.
+QUICK: dict[str, Any] = {"rounds": 5, "imgsz": 320, "scale": ("n",), "level": ("P4",), "batch": (1,)}
+BOTH = ("torch", "onnxruntime")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +35,14 @@ class Arguments:
     scale: tuple[str, ...] = argument("scales, which say how wide the blocks are", tuple(LEVELS), choices=tuple(LEVELS))
     level: tuple[str, ...] = argument("levels of the neck", tuple(LEVELS["n"]), choices=tuple(LEVELS["n"]))
     batch: tuple[int, ...] = argument("images at once", (1, 8), rule=at_least(1))
-    runtime: tuple[str, ...] = argument("runtimes; onnxruntime takes one image at scale n", RUNTIMES, choices=RUNTIMES)
+    runtime: tuple[str, ...] = argument(
+        "runtimes; blocks are measured in torch and, one image at scale n, in onnxruntime",
+        BOTH,
+        choices=tuple(RUNTIMES),
+    )
     imgsz: int = argument("side of the images for whole models", 640, rule=at_least(32))
     rounds: int = argument("rounds that count", 15, rule=at_least(1))
+    quick: bool = argument("five rounds of small sizes, whatever else is given: about a minute", False)
     device: str = argument("where to run", "cpu")
     threads: int | None = argument("threads; all cores by default", None, rule=at_least(1))
     out: Path = argument("the folder to write", Path("runs/bench"))
@@ -45,15 +54,20 @@ def main(arguments: Arguments) -> None:
     Raises:
         ParityError: two forms that must agree do not.
     """
+    if arguments.quick:
+        arguments = replace(arguments, **QUICK)
     torch.set_num_threads(arguments.threads or os.cpu_count() or 1)
     screen, device, out = console(), arguments.device, arguments.out
     out.mkdir(parents=True, exist_ok=True)
+    if warning := busy():
+        LOGGER.warning(warning)
     screen.print(f"{device_name(device)}; torch {torch.__version__}, {torch.get_num_threads()} threads")
     if arguments.model:
         names = ["yolo11n.yaml", *arguments.model]
         models = measure_models(names, arguments.imgsz, arguments.rounds, arguments.runtime)
         print_models(screen, models)
         write_csv(out / "models.csv", models)
+        screen.print(f"written: {out / 'models.csv'}")
         return
     machine = Machine(device, matmul_rate(device), copy_rate(device))
     screen.print(f"limits: {machine.macs / 1e9:.0f} G multiply-adds/s, {machine.bytes / 1e9:.1f} GB/s copied")

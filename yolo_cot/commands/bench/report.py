@@ -45,13 +45,15 @@ def print_rows(console: Console, rows: Sequence[Row]) -> None:
 
 
 def print_models(console: Console, rows: Sequence[ModelRow]) -> None:
-    """Print each model's time beside the plain one's."""
-    table = new_table(
-        "whole models, fused, one image", ["model", "runtime", "ms", "times plain"], text=["model", "runtime"]
-    )
+    """Print each model's time beside the plain one's, the quartiles of the rounds, and what is unsteady."""
+    header = ["model", "runtime", "ms", "times plain", "quartiles"]
+    table = new_table("whole models, fused, one image", header, text=["model", "runtime"])
     for row in rows:
-        table.add_row(row.model, row.runtime, f"{row.seconds * 1e3:.1f}", f"{row.ratio:.3f}")
+        quartiles = f"{row.ratio_low:.2f} to {row.ratio_high:.2f}"
+        table.add_row(row.model, row.runtime, f"{row.seconds * 1e3:.1f}", f"{row.ratio:.3f}", quartiles)
     console.print(table)
+    if unsteady := [f"{row.model} in {row.runtime}" for row in rows if row.unsteady]:
+        console.print(f"The quartiles are more than 10 % apart: {', '.join(unsteady)}. Repeat it on an idle machine.")
 
 
 def plot(rows: Sequence[Row], file: Path) -> None:

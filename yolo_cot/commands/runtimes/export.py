@@ -36,7 +36,7 @@ def export(
     if precision == "8" and data:
         chosen["data"] = data
     device = "0" if name == "engine" and torch.cuda.is_available() else "cpu"
-    return Path(YOLO(weights).export(format=name, imgsz=imgsz, device=device, **chosen))
+    return Path(YOLO(weights).export(format=name, imgsz=imgsz, device=device, verbose=False, **chosen))
 
 
 def export_into(folder: Path, weights: Path, name: str, imgsz: int, **settings: Any) -> Path:
