@@ -80,3 +80,26 @@ def test_an_ablation_is_kept_without_the_paths_of_its_machine_and_goes_on_elsewh
     assert (plan.models, plan.inputs) == (made.models, made.inputs)
     assert {r.name: r.result() for r in plan.runs()} == {r.name: r.result() for r in made.runs()}
     assert (again / "logs" / run.log.name).read_text() == "Transferred 499/499 items from pretrained weights\n"
+
+
+def test_the_table_of_formats_is_what_verify_left(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import formats
+
+    rows = formats.kept()
+    assert len(rows) > 10
+    assert formats.table(rows) in (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "formats")
+
+
+def test_what_integers_cost_has_its_interval_over_the_seeds(scripts):
+    import integers
+
+    maps = {"float": (0.50, 0.52, 0.54), "onnx": (0.49, 0.50, 0.51)}
+    rows = [
+        {"model": "yolo11n", "form": form, "seed": str(seed), "map": str(value)}
+        for form, values in maps.items()
+        for seed, value in enumerate(values)
+    ]
+    assert integers.lines(rows)[2:] == ["| yolo11n | onnx | 2.00 | -0.48 to 4.48 |"]
+    sys.modules.pop("integers")

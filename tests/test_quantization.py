@@ -1,0 +1,53 @@
+"""onnxruntime's own recipe for integers, quant_pre_process and QDQ per channel, takes every config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from ultralytics import YOLO
+from ultralytics.utils import ASSETS
+
+from tests.contract import CONFIGS, scaled
+from tests.every_block import detector
+from tests.live import live, output, picture
+from tests.tolerances import distance
+from yolo_cot.commands.runtimes.load import load
+from yolo_cot.commands.runtimes.quantize import quantize
+
+SIDE = 96
+# Of live models with random weights: integers of eight bits, and a network that spreads their rounding.
+COARSE = 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", CONFIGS)
+def test_every_config_becomes_integers_and_still_sees_the_picture(config, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    yolo = YOLO(scaled(config, "n"))
+    live(yolo.model)
+    x = picture(SIDE, SIDE)
+    wanted = output(yolo.model, x)
+    exported = Path(yolo.export(format="onnx", imgsz=SIDE, device="cpu", verbose=False))
+    file = quantize(exported, sorted(ASSETS.glob("*.jpg")), SIDE, tmp_path / "integers.onnx")
+    got = torch.from_numpy(load("onnx", file)(x.numpy())[0])
+    # Boxes: scores of random weights all lie near each other.
+    assert distance(got[:, :4], wanted[:, :4]) < COARSE
+    noise = torch.from_numpy(load("onnx", file)(torch.rand_like(x).numpy())[0])
+    assert distance(noise, got) > 0.01
+
+
+@pytest.mark.slow
+def test_a_file_of_any_size_becomes_integers_too(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    yolo = detector(tmp_path, [["OutlookAttention", [{"gate": 0.5}]]])
+    exported = Path(yolo.export(format="onnx", imgsz=SIDE, dynamic=True, device="cpu", verbose=False))
+    pictures = sorted(ASSETS.glob("*.jpg"))
+    with pytest.raises(Exception, match="Incomplete symbolic shape inference"):
+        quantize(exported, pictures, SIDE, tmp_path / "integers.onnx")
+    file = quantize(exported, pictures, SIDE, tmp_path / "integers.onnx", dynamic=True)
+    x = picture(64, SIDE)
+    assert distance(torch.from_numpy(load("onnx", file)(x.numpy())[0])[:, :4], output(yolo.model, x)[:, :4]) < COARSE
