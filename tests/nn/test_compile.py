@@ -125,6 +125,16 @@ def test_an_exported_graph_holds_no_operator_of_ours():
     assert distance(program.module()(x), block(x)) < 1e-5
 
 
+@pytest.mark.parametrize("make", [CoTAttention, CoTBlock, OutlookAttention, Outlooker])
+def test_an_exported_graph_takes_maps_of_any_size(make):
+    block, x = make(32).eval(), torch.randn(1, 32, 24, 16)
+    sides = {axis: torch.export.Dim(name, min=4, max=256) for axis, name in ((2, "height"), (3, "width"))}
+    program = torch.export.export(block, (x,), dynamic_shapes={"x": sides}).module()
+    for size in ((9, 13), (10, 20), (40, 5)):
+        other = torch.randn(1, 32, *size)
+        assert distance(program(other), block(other)) < 1e-5
+
+
 def test_a_graph_break_inside_a_block_would_be_told(monkeypatch):
     def breaks(self, x):
         torch._dynamo.graph_break()
