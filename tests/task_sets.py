@@ -17,6 +17,9 @@ import numpy as np
 from tests import small_sets
 
 TASKS = ("detect", "segment", "semantic", "depth", "classify", "pose", "obb")
+# What the names of Ultralytics' YAMLs have for each task.
+SUFFIXES = {"detect": "", "segment": "-seg", "semantic": "-sem", "classify": "-cls"}
+SUFFIXES |= {task: f"-{task}" for task in TASKS if task not in SUFFIXES}
 _TURN = math.radians(30)
 Box = tuple[int, float, float, float, float]
 

@@ -9,13 +9,12 @@ from ultralytics import YOLO
 
 from tests.live import live, output, picture
 from tests.runtimes import run
-from tests.task_sets import TASKS, tiny_set
+from tests.task_sets import SUFFIXES, TASKS, tiny_set
 from tests.tolerances import EXPORTED, distance
 from yolo_cot.yaml_edit.recipe_names import recipes
 
 FAMILIES = ("yolo26", "yolo12", "yolov8", "yolo11")
-SUFFIXES = {"detect": "", "segment": "-seg", "semantic": "-sem", "classify": "-cls"}
-BASES = {f"{family}{SUFFIXES.get(task, '-' + task)}": task for family in FAMILIES for task in TASKS}
+BASES = {f"{family}{suffix}": task for family in FAMILIES for task, suffix in SUFFIXES.items()}
 EVERY = [r for r in recipes() if r.base.stem in BASES and r.idea.name == "cot-outlook"]
 QUICK = {"yolov8-cot-outlook-pose.yaml"}
 

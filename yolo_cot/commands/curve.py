@@ -10,19 +10,11 @@ from pathlib import Path
 import torch
 from ultralytics import YOLO
 
+from .ablate.tasks import METRICS
 from .arguments import argument, at_least, comma_list
 from .output import announce, console, new_table, write_csv
 from .plain_text import plain_text
 from .timing import device_name, interleaved
-
-# What Ultralytics' validators report -> the axis, for each task.
-METRICS = {
-    "classify": ("metrics/accuracy_top1", "top-1 accuracy"),
-    "detect": ("metrics/mAP50-95(B)", "box mAP50-95"),
-    "segment": ("metrics/mAP50-95(M)", "mask mAP50-95"),
-    "pose": ("metrics/mAP50-95(P)", "pose mAP50-95"),
-    "obb": ("metrics/mAP50-95(B)", "box mAP50-95"),
-}
 
 
 def read_models(text: str) -> tuple[tuple[Path, ...], ...]:
@@ -117,7 +109,7 @@ def measure(series: dict[str, tuple[Path, ...]], arguments: Arguments) -> list[P
     if len(set(tasks.values())) > 1 or not set(tasks.values()) <= set(METRICS):
         got = ", ".join(f"{file}: {task}" for file, task in tasks.items())
         raise ValueError(f"yolo-cot curve needs checkpoints of one task, of {', '.join(METRICS)}; got {got}.")
-    key, metric = METRICS[next(iter(tasks.values()))]
+    key, metric = next(iter(METRICS[next(iter(tasks.values()))].values()))
     accuracy, sizes, runs = {}, {}, {}
     for file, model in announce(models.items(), "checkpoint", len(models)):
         sizes[file] = arguments.imgsz or int(model.overrides.get("imgsz") or 640)

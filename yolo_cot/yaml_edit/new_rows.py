@@ -98,6 +98,7 @@ def swapped_args(
                 f"{name} takes the place of {block.counts_as.__name__}; {row} is another module, with other arguments. "
                 "Insert a block behind it instead: block= and at=."
             )
+        _check_meaning(row, name)
         if not given:
             return None
         kept = written[1:-1] if written.startswith("[") else _written(row.args)[1:-1]
@@ -110,3 +111,16 @@ def swapped_args(
                 f"Insert {name} behind it instead: at={row.index}."
             )
     return f"[{given}]"
+
+
+def _check_meaning(row: Row, name: str) -> None:
+    """Refuse to hand a switch of the row's module to an argument of another name that is none, or the reverse."""
+    old, new = (block_named(module).parameters for module in (row.module, name))
+    for value, was, takes in zip(row.args, old, new):
+        if isinstance(value, dict) or was.name == takes.name or takes.default in (takes.empty, None):
+            continue
+        if isinstance(value, bool) != isinstance(takes.default, bool):
+            raise ValueError(
+                f"{name} takes {takes.name} where {row.module} takes {was.name}, and {row} gives {value} there. "
+                f"Let its constructor begin as that of {row.module}: ({', '.join(p.name for p in old)})."
+            )
