@@ -126,26 +126,49 @@ def test_operations_are_counted_where_the_class_tells_them(my):
 
 
 def test_uninstalling_leaves_nothing_and_installing_again_knows_it(my):
+    classes = [my.CBAM, my.Mixer, my.C3k2Mine, my.Counted]
+    rows = [[-1, 1, "CBAM", []], [-1, 1, "Mixer", [64]], [-1, 1, "C3k2Mine", [64]], [-1, 1, "Counted", []]]
     yolo_cot.uninstall()
     before = set(vars(tasks))
     allowed = getattr(torch.serialization, "get_safe_globals", None)  # torch before 2.4 has no such list
     yolo_cot.install()
-    yolo_cot.register(my.CBAM)
-    yolo_cot.register(my.Counted)
-    build([-1, 1, "CBAM", []])
+    for cls in classes:
+        yolo_cot.register(cls, counts_as=C3k2 if cls is my.C3k2Mine else None)
+    for row in rows:
+        build(row)
     yolo_cot.uninstall()
     try:
         from thop.profile import register_hooks
 
         assert set(vars(tasks)) == before
-        assert my.Counted not in register_hooks
-        assert allowed is None or my.CBAM not in allowed()
-        with pytest.raises(KeyError, match="CBAM"):
-            build([-1, 1, "CBAM", []])
+        assert not set(classes) & set(register_hooks)
+        assert allowed is None or not set(classes) & set(allowed())
+        for row in rows:
+            with pytest.raises(KeyError, match=row[2]):
+                build(row)
     finally:
         yolo_cot.install()
-    assert allowed is None or my.CBAM in allowed()
-    build([-1, 1, "CBAM", []])
+    assert allowed is None or set(classes) <= set(allowed())
+    for row in rows:
+        build(row)
+
+
+def test_uninstalling_takes_the_folder_of_a_yaml_off_pythons_path(tmp_path):
+    """A YAML and a checkpoint both let Python find the file beside them."""
+    code = """
+import sys, torch
+before = sys.path[:]
+import yolo_cot
+from ultralytics import YOLO
+YOLO(sys.argv[1]).save(sys.argv[2])
+assert sys.path == [*before, sys.argv[3]], sys.path
+yolo_cot.uninstall()
+assert sys.path == before, sys.path
+"""
+    there = tmp_path / "there"
+    python(code, own_block.place(there), there / "m.pt", there, cwd=tmp_path)
+    read = code.replace("YOLO(sys.argv[1]).save(sys.argv[2])", "YOLO(sys.argv[2])")
+    python(read, "", there / "m.pt", there, cwd=tmp_path)
 
 
 def inside():

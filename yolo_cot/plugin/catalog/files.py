@@ -23,6 +23,8 @@ from .register import register
 from .table import BLOCKS, is_shipped
 
 KEY = "blocks"
+# The folders that were added to Python's path.
+_added: list[str] = []
 
 
 def names(model: Mapping[str, Any], at: str = "") -> list[str]:
@@ -130,8 +132,7 @@ def _find(top: str, folder: Path, said: str) -> None:
     beside = next((place for place in folders if (place / f"{top}.py").is_file() or (place / top).is_dir()), None)
     loaded = sys.modules.get(top)
     if loaded is None and beside is not None and str(beside) not in map(_absolute, sys.path):
-        sys.path.append(str(beside))
-        importlib.invalidate_caches()
+        add_to_path(beside)
     spec = loaded.__spec__ if loaded is not None else importlib.util.find_spec(top)
     if spec is None:
         raise ValueError(f"{said}; there is no {top}.py in {folder}, nor a module of that name on Python's path.")
@@ -144,6 +145,20 @@ def _find(top: str, folder: Path, said: str) -> None:
         raise ValueError(
             f"{said}; {top} in {beside} has the name of {where}, which Python imports instead. Rename the file."
         )
+
+
+def add_to_path(folder: Path) -> None:
+    """Let Python find modules in a folder, after all others."""
+    sys.path.append(str(folder))
+    _added.append(str(folder))
+    importlib.invalidate_caches()
+
+
+def clean_path() -> None:
+    """Take the folders that were added to Python's path out of it again; what was imported stays imported."""
+    while _added:
+        if (folder := _added.pop()) in sys.path:
+            sys.path.remove(folder)
 
 
 def _absolute(path: str) -> str:

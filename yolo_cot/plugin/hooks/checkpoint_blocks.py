@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ultralytics.nn import tasks
 
+from ..catalog.files import add_to_path
 from ..undo import Undo, replace
 from .damaged import damage
 
@@ -56,8 +57,7 @@ def _find_modules(file: Path) -> None:
                 f"beside the checkpoint, or install the package that has it.",
                 name=top,
             )
-        sys.path.append(str(beside))
-        importlib.invalidate_caches()
+        add_to_path(beside)
 
 
 def _classes(file: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ultralytics.nn import tasks
 
-from ..catalog.files import load_all
+from ..catalog.files import clean_path, load_all
 from ..undo import Undo, imported, replace, together
 
 
@@ -25,4 +25,4 @@ def own_blocks() -> Undo | None:
     owner = imported("ultralytics.engine.model", "Model")
     if owner is None:
         return None
-    return together(*(replace(module, "yaml_model_load", make) for module in (tasks, owner)))
+    return together(clean_path, *(replace(module, "yaml_model_load", make) for module in (tasks, owner)))
