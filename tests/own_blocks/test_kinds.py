@@ -75,7 +75,7 @@ def test_an_epoch_on_blood_cells_with_pretrained_weights_and_its_export(kind, sh
     python(YOLO_COT, "insert", "base=yolo11.yaml", *change, "out=yolo11-own.yaml", cwd=tmp_path, **NO_CWD)
     words = tiny.arguments(tmp_path, model="yolo11n-own.yaml", data=shared / "data/bccd/bccd.yaml", batch=16)
     words += [f"pretrained={shared / 'data/weights/yolo11n-coco-approx.pt'}", "fraction=0.1"]
-    done = python(YOLO_COT, "train", *words, cwd=tmp_path, **NO_CWD)
+    done = python(YOLO_COT, "train", *words, cwd=tmp_path, timeout=900, **NO_CWD)
     said = done.stdout + done.stderr
     assert f"Transferred {moved}/{total} items" in said
     if kind == "CBAM":
@@ -144,7 +144,6 @@ def test_an_ablation_compares_it_with_plain_and_with_controls(kind, control, tmp
     models = {path.stem: yaml.safe_load(path.read_text()) for path in (folder / "models").glob("*.yaml")}
     assert models["yolo11n-mine-as-conv"]["backbone"][4] == control
     assert "blocks" not in models["yolo11n-mine-as-conv"]
-    assert any("width" in name for name in models)
     runs = {path.parent.name for path in folder.rglob("result.json")}
     assert runs == {f"{name}-seed{seed}" for name in models for seed in (0, 1)}
     report = (folder / "report.md").read_text()

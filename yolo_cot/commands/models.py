@@ -1,10 +1,11 @@
-"""`yolo-cot models`: the configs with parameters and GFLOPs: YOLO11 per scale beside the plain one, then networks.
+"""`yolo-cot models`: the configs with parameters and GFLOPs, and the names of recipes in the bases of every task.
 
 `models.json` holds what was measured at the default size; `python -m yolo_cot.commands.models` measures it again.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,8 +20,11 @@ from ..paths import configs
 from ..plugin.build import build
 from ..plugin.catalog import find
 from ..plugin.naming import task_of
+from ..plugin.stock import stock_files
 from ..yaml_edit.files import find_model
 from ..yaml_edit.graph import rows_of
+from ..yaml_edit.recipe_files import made
+from ..yaml_edit.recipe_names import recipes
 from .arguments import argument, at_least
 from .output import console, new_table, track
 from .row_sizes import row_sizes, without_memory
@@ -36,6 +40,7 @@ class Arguments:
     """yolo-cot models scale=ns"""
 
     scale: str = argument(f"letters of the scales to show, from {SCALES}", SCALES)
+    base: str = argument("a YAML of Ultralytics, such as yolo26-seg: the names in it, measured", "")
     imgsz: int = argument("side of the square image, in pixels; classifiers have 224", DETECT, rule=at_least(32))
     fused: bool = argument("measure as deployed, after `fuse()`", False)
 
@@ -65,10 +70,13 @@ def main(arguments: Arguments) -> None:
     """Print the tables.
 
     Raises:
-        ValueError: a scale that does not exist.
+        ValueError: a scale or a base that does not exist.
     """
     if set(arguments.scale) - set(SCALES):
         raise ValueError(f"yolo-cot models needs scale from the letters {SCALES}; got scale={arguments.scale}.")
+    if arguments.base:
+        print_base(arguments)
+        return
     cases = [case for case in all_cases() if case.fused == arguments.fused and case.scale in arguments.scale]
     sizes = kept() if arguments.imgsz == DETECT else measure_all(cases, arguments.imgsz)
     fused = ", fused" if arguments.fused else ""
@@ -91,9 +99,55 @@ def main(arguments: Arguments) -> None:
             networks.add_row(config, scale, *numbers)
     for table in (yolo11, networks):
         console().print(table)
+    print_bases()
     for path in configs():
         found_blocks = (f"{row.module} at row {row.index}" for row in rows_of(read(path.stem)) if find(row.module))
         print(f"{path.stem:24} {', '.join(found_blocks)}")
+
+
+def print_bases() -> None:
+    """Print the bases of every task, whose names `base=` lists."""
+    found: dict[str, list[str]] = {}
+    for path in stock_files():
+        # The head is the last row; reading all of all files takes longer than the rest of this command.
+        head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()][-1]
+        found.setdefault(task_of({"head": yaml.safe_load(head)}) or "detect", []).append(path.stem)
+    print("bases of every task; base=yolo26-seg, say, lists the names in one:")
+    for task, bases in sorted(found.items()):
+        print(f"  {task:9} {' '.join(bases)}")
+
+
+def print_base(arguments: Arguments) -> None:
+    """Measure and print a base and every recipe in it.
+
+    Raises:
+        ValueError: Ultralytics ships no such base.
+    """
+    base = Path(arguments.base).name.removesuffix(".yaml")
+    those = [recipe for recipe in recipes() if recipe.base.stem == base]
+    if not those:
+        known = [path.stem for path in stock_files()]
+        near = difflib.get_close_matches(base, known, 1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
+        raise ValueError(f"yolo-cot models needs base= as a YAML that Ultralytics ships; got {arguments.base}. {hint}")
+    plain = yaml.safe_load(those[0].base.read_text(encoding="utf-8"))
+    scales = [letter for letter in plain.get("scales") or [""] if letter in arguments.scale]
+    table = new_table(
+        f"{base}.yaml, {those[0].task}{', fused' if arguments.fused else ''}",
+        ["model", "parameters", "GFLOPs", "at"],
+        text=["model"],
+    )
+    for recipe in track([None, *those], "measuring"):
+        try:
+            config = yaml.safe_load(made(recipe).text) if recipe else plain
+        except ValueError:  # it has no place here; asking for it by name says why
+            continue
+        for letter in scales:
+            size = measure(config, letter, arguments.imgsz, arguments.fused)
+            name = recipe.at_scale(letter) if recipe else f"{base}.yaml{f', scale {letter}' if letter else ''} (plain)"
+            cells = f"{size.parameters / 1e6:.2f}", f"{size.gflops:.1f}", f"{size.imgsz} x {size.imgsz}"
+            table.add_row(name, *cells)
+    console().print(table)
 
 
 def all_cases() -> list[Case]:
