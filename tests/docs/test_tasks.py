@@ -7,6 +7,8 @@ import re
 import pytest
 
 from tests.conftest import ROOT
+from tests.yaml_edit.test_recipe_sweep import FIVE
+from tests.yaml_edit.test_recipe_training import BASES, EVERY, FAMILIES
 from yolo_cot.yaml_edit.recipe_names import recipe_named
 from yolo_cot.yaml_edit.recipes import IDEAS
 
@@ -33,3 +35,14 @@ def test_an_example_is_what_the_page_says(name, what):
 
 def test_there_are_examples():
     assert len(EXAMPLES) > 5
+
+
+def test_the_table_of_what_is_tested_names_what_the_tests_train():
+    section = TEXT.split("## What is tested\n")[1].split("\n## ")[0]
+    told = {base.lower(): tasks.split(", ") for base, tasks in re.findall(r"^\| (YOLO\w+) \| (.+?) \|", section, re.M)}
+    assert set(told) == set(FAMILIES)
+    for family, tasks in told.items():
+        trained = {BASES[recipe.base.stem] for recipe in EVERY if recipe.base.stem.split("-")[0] == family}
+        assert trained in (set(tasks), set())  # an old release has no YOLO26
+    ideas = section.split("five ideas each (")[1].split(")")[0]
+    assert re.findall(r"`([\w-]+)`", ideas) == list(FIVE)
