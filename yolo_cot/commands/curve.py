@@ -10,11 +10,14 @@ from pathlib import Path
 import torch
 from ultralytics import YOLO
 
-from .ablate.tasks import METRICS
+from .ablate.tasks import METRICS as ALL_METRICS
 from .arguments import argument, at_least, comma_list
 from .output import announce, console, new_table, write_csv
 from .plain_text import plain_text
 from .timing import device_name, interleaved
+
+# The first metric of each task is the axis.
+METRICS = {task: next(iter(metrics.values())) for task, metrics in ALL_METRICS.items()}
 
 
 def read_models(text: str) -> tuple[tuple[Path, ...], ...]:
@@ -109,7 +112,7 @@ def measure(series: dict[str, tuple[Path, ...]], arguments: Arguments) -> list[P
     if len(set(tasks.values())) > 1 or not set(tasks.values()) <= set(METRICS):
         got = ", ".join(f"{file}: {task}" for file, task in tasks.items())
         raise ValueError(f"yolo-cot curve needs checkpoints of one task, of {', '.join(METRICS)}; got {got}.")
-    key, metric = next(iter(METRICS[next(iter(tasks.values()))].values()))
+    key, metric = METRICS[next(iter(tasks.values()))]
     accuracy, sizes, runs = {}, {}, {}
     for file, model in announce(models.items(), "checkpoint", len(models)):
         sizes[file] = arguments.imgsz or int(model.overrides.get("imgsz") or 640)

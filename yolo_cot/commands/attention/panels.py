@@ -45,7 +45,7 @@ def panels(recording: Recording, reading: Reading, points: Sequence[Point]) -> l
         reading: what the block looks at.
         points: points of the picture whose windows are shown.
     """
-    found = list(_windows(recording, reading, points))
+    found = [*_windows(recording, reading, points), *_given(recording, reading, points)]
     found += [_map("Branches", m, recording) for m in reading.branches]
     if reading.kernel is not None:
         taps = reading.kernel.numpy()
@@ -68,6 +68,17 @@ def _map(section: str, shown: Map, recording: Recording, scale: bool = True) -> 
     detail = f"{values.min().item():.4g} to {values.max().item():.4g}; mean {values.mean().item():.4g}"
     detail += f"; colours from {shown.low:.4g} to {shown.high:.4g}" if scale else ""
     return Panel(section, shown.title, detail, view.pixels)
+
+
+def _given(recording: Recording, reading: Reading, points: Sequence[Point]) -> Iterator[Panel]:
+    """For each point the weights that a block of the user's gives for it, over the whole picture."""
+    if reading.at is None:
+        return
+    for n, point in enumerate(points, 1):
+        weights = reading.at(*recording.placement.cell(*point, reading.size))[:MOST_HEADS]
+        for head, values in enumerate(weights):
+            title = "weights" if len(weights) == 1 else head_name(head, len(weights))
+            yield _map(f"Point {n}", Map(title, values, 0.0, weights.max().item()), recording)
 
 
 def _windows(recording: Recording, reading: Reading, points: Sequence[Point]) -> Iterator[Panel]:

@@ -105,6 +105,31 @@ def local_self_attention(block: LocalSelfAttention, calls: Mapping[str, Call]) -
     return reading
 
 
+def own_block(block: Any, calls: Mapping[str, Call]) -> Reading:
+    """Read a block of the user's, which tells for a point what it looks at: `attention_at(x, row, column)`."""
+    (x,) = calls[""].inputs
+    height, width = x.shape[1:]
+    device = next((p.device for p in block.parameters()), x.device)
+
+    def at(row: int, column: int) -> Tensor:
+        with torch.no_grad():
+            weights = block.attention_at(x[None].to(device), row, column)
+        shape = tuple(weights.shape) if isinstance(weights, Tensor) else type(weights).__name__
+        if not isinstance(weights, Tensor) or weights.shape[-2:] != (height, width) or weights.ndim not in (2, 3):
+            raise ValueError(
+                f"{type(block).__name__}.attention_at gives the weight of every cell, (H, W) or (heads, H, W), for a "
+                f"map x of {tuple(x[None].shape)}; got {shape}."
+            )
+        return weights.detach().float().cpu().view(-1, height, width)
+
+    return Reading(size=(height, width), at=at)
+
+
+def reader_of(module: nn.Module) -> Reader | None:
+    """How a module is read; None for one that nobody can read."""
+    return READERS.get(type(module)) or (OWN if callable(getattr(module, "attention_at", None)) else None)
+
+
 def _size(values: Tensor) -> tuple[int, int]:
     """Height and width of a map."""
     return values.shape[-2], values.shape[-1]
@@ -143,3 +168,8 @@ READERS: dict[type[nn.Module], Reader] = {
     ),
     LocalSelfAttention: Reader(("mix",), local_self_attention, f"Each pixel attends to its neighbours. {_WINDOW}"),
 }
+OWN = Reader(
+    ("",),
+    own_block,
+    "Each map shows the weight that the block says it gives to every cell for the marked point; brighter is more.",
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -40,6 +41,7 @@ class Reading:
         entropies: maps of how widely each window is spread, one for each head.
         kernel: mean size of each tap of the learned k x k convolution, (k, k), sum 1.
         shares: the dynamic context's share in each channel, (C,).
+        at: for a block of the user's, the weights that it gives for the cell at a row and a column, (heads, H, W).
         numbers: what is counted, name -> value.
         heads: the same for each head, where there are several.
     """
@@ -52,6 +54,7 @@ class Reading:
     entropies: list[Map] = field(default_factory=list)
     kernel: Tensor | None = None
     shares: Tensor | None = None
+    at: Callable[[int, int], Tensor] | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     heads: list[dict[str, float]] = field(default_factory=list)
 

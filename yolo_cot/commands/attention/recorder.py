@@ -14,7 +14,7 @@ from ultralytics import YOLO
 
 from ...nn.gate import GatedBlock
 from .placement import Placement, placement
-from .readers import READERS, Reader
+from .readers import READERS, Reader, reader_of
 from .reading import Call, Reading
 
 
@@ -60,11 +60,11 @@ class Recording(NamedTuple):
 
 
 def find(model: nn.Module) -> list[Block]:
-    """The blocks of a model that there are `READERS` for, in the model's order."""
+    """The blocks of a model that can be read, in the model's order."""
     modules = dict(model.named_modules())
     found = []
     for path, module in modules.items():
-        if type(module) not in READERS:
+        if (reader := reader_of(module)) is None:
             continue
         parts = path.split(".")
         row = next(i for i, part in enumerate(parts) if part.isdigit())
@@ -73,7 +73,7 @@ def find(model: nn.Module) -> list[Block]:
         around = [modules[".".join(parts[:n])] for n in range(len(parts), row, -1)]
         gates = [m.gamma for m in around if isinstance(m, GatedBlock) and m.gamma is not None]
         gate = gates[0].detach().float().cpu() if gates else None
-        found.append(Block(int(parts[row]), ".".join(parts[row:]), title, module, READERS[type(module)], gate))
+        found.append(Block(int(parts[row]), ".".join(parts[row:]), title, module, reader, gate))
     return found
 
 
@@ -103,8 +103,9 @@ def recorder(yolo: YOLO) -> Iterator[Recorder]:
     blocks = find(model)
     if not blocks:
         raise ValueError(
-            f"yolo-cot attention needs a model with one of {', '.join(block.__name__ for block in READERS)} in it; "
-            f"got one without. Train one, such as yolo11n-cot.yaml, or see  yolo-cot models."
+            f"yolo-cot attention needs a model with one of {', '.join(block.__name__ for block in READERS)} in it, "
+            f"or a block of your own with a method attention_at; got one without. Train one, such as yolo11n-cot.yaml, "
+            f"or see  yolo-cot models."
         )
     calls: dict[str, dict[str, Call]] = {block.path: {} for block in blocks}
     given: list[tuple[int, int]] = []  # width and height of the model's input, the last one behind
@@ -135,7 +136,7 @@ def recorder(yolo: YOLO) -> Iterator[Recorder]:
         undo.callback(size.remove)
         for block in blocks:
             for name in block.reader.listen:
-                if part := dict(block.module.named_children()).get(name):
+                if part := block.module if name == "" else dict(block.module.named_children()).get(name):
                     undo.callback(part.register_forward_hook(keep(block.path, name)).remove)
         yield Recorder(blocks, see)
 
