@@ -281,7 +281,8 @@ def test_what_cannot_be_shown_is_said(models, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"needs an image, a video or a folder; .*none.jpg does not exist"):
         call(attention, **model, source=tmp_path / "none.jpg")
     with pytest.raises(
-        ValueError, match=r"needs a model with one of CoTAttention, CoTBlock, .* in it; got one without"
+        ValueError,
+        match=r"needs a model with one of CoTAttention, CoTBlock, .* in it, or a block of your own .*; got one without",
     ):
         call(attention, **{**model, "source": image, "model": models / "plain.pt"})
     with pytest.raises(ValueError, match=r"could show nothing of .*broken.png: no picture can be read from it"):
