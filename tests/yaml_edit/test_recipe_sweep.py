@@ -100,8 +100,9 @@ def test_a_recipe_is_clean_builds_runs_fuses_and_takes_every_tensor_of_its_base(
             row, rest = rowwise(old)
             assert rowwise(new) == (edited.moved[row], rest)
 
-    # RT-DETR chooses its 300 queries among the pixels; norms need more than one of P6.
-    side = 160 if isinstance(built.model[-1], RTDETRDecoder) else 128 if "-p6" in recipe.name else 64
+    # RT-DETR chooses its 300 queries among the pixels; norms need more than one of P6, YOLOv9e more than 4 of P5.
+    wide = "-p6" in recipe.name or "yolov9e" in recipe.name
+    side = 160 if isinstance(built.model[-1], RTDETRDecoder) else 128 if wide else 64
     x = torch.rand(1, 3, side, side, dtype=torch.float64)
     built = with_measured_norms(open_gates(built).double().eval(), x)
     before = maps(built, x)
