@@ -29,6 +29,7 @@ CONFIGS = [name for name in ALL if name.startswith("yolo11-")]
 # One for each block, as a row and inside C3k2; the others put the same blocks at other places.
 IN_EVERY_RUN = {f"yolo11-{idea}" for idea in ("c3k2cot", "c3k2cotblock", "c3k2outlook", "cot-outlook", "cotblock")}
 IN_EVERY_RUN |= {"yolo11-outlooker"}
+EVERY_CONFIG = [pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.sweep) for name in CONFIGS]
 # Larger scales are the same rows with more channels and repeats: s in .ci/run, the others in the weekly sweep.
 MARKS = {"n": (), "s": pytest.mark.slow} | dict.fromkeys("mlx", pytest.mark.sweep)
 EVERY_SCALE = [pytest.param(scale, marks=mark) for scale, mark in MARKS.items()]

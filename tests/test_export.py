@@ -8,7 +8,7 @@ import pytest
 import torch
 from ultralytics import YOLO
 
-from tests.contract import CONFIGS, scaled
+from tests.contract import EVERY_CONFIG, scaled
 from tests.every_block import detector, rows
 from tests.live import WRONG, blocks_of, live, output, picture, wrong
 from tests.runtimes import FORMATS, run, run_onnx
@@ -94,7 +94,7 @@ def test_a_block_that_is_exported_as_zero_is_noticed(form, name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", EVERY_CONFIG)
 def test_every_config_agrees_in_every_runtime(config, form, tmp_path):
     yolo = YOLO(scaled(config, "n"))
     live(yolo.model)
@@ -103,7 +103,7 @@ def test_every_config_agrees_in_every_runtime(config, form, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.0, WRONG])
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", EVERY_CONFIG)
 def test_a_config_whose_blocks_are_exported_wrong_is_noticed(config, factor, tmp_path):
     yolo = YOLO(scaled(config, "n"))
     live(yolo.model)
