@@ -1,7 +1,7 @@
 """The networks' YAMLs: as large as published and as their headers say; they train, fuse, and export.
 
 Two tables name them: a network for classification with its name in tests/golden/models.json, and those with YOLO11's
-head. The large ones run under `-m slow`.
+head. The large ones run under `-m sweep`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PLAIN = {"volo-yolo11": "yolo11", "volo-yolo11-seg": "yolo11-seg"}
 # One of each kind in the usual run.
 QUICK = {"cotnet50-cls", "cotnet50-yolo11", "volo-d1-cls", "volo-yolo11", "volo-yolo11-seg"}
 EVERY = [
-    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in [*CLASSIFIERS, *WITH_YOLO_HEAD]
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.sweep) for name in [*CLASSIFIERS, *WITH_YOLO_HEAD]
 ]
 # Heads that nothing trains without token labels.
 IDLE = re.compile(r"\.aux_head\.")
@@ -112,7 +112,7 @@ def test_a_network_of_one_scale_is_as_large_as_its_header_says(config):
 @pytest.mark.parametrize(
     "config, scale",
     [
-        pytest.param(config, scale, marks=() if scale == "n" else pytest.mark.slow)
+        pytest.param(config, scale, marks=() if scale == "n" else pytest.mark.sweep)
         for config, scales in WITH_YOLO_HEAD.items()
         for scale in scales
     ],

@@ -141,7 +141,7 @@ def test_a_killed_run_goes_on_and_keeps_what_was_saved(tmp_path, event, epoch, b
     killed_and_resumed(base, model, folder, (event, epoch, batch))
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("event, epoch, batch", POINTS)
 def test_a_run_killed_anywhere_ends_as_near_to_an_uninterrupted_one_as_a_stock_model(
     trained, tmp_path, event, epoch, batch

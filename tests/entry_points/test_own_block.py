@@ -240,7 +240,7 @@ def test_an_ablation_compares_it_with_plain_and_with_controls(folder):
         file.write_text(before)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_six_of_timm_and_three_of_ultralytics_run_to_a_report_beside_ours(folder):
     pytest.importorskip("timm")
     six = ["timm.se", "timm.eca", "timm.cbam", "timm.gc", "timm.coord", "timm.nl"]
