@@ -9,7 +9,7 @@ import torch
 from ultralytics import YOLO
 from ultralytics.utils import ASSETS
 
-from tests.contract import CONFIGS, scaled
+from tests.contract import EVERY_CONFIG, scaled
 from tests.every_block import detector
 from tests.live import live, output, picture
 from tests.tolerances import distance
@@ -22,7 +22,7 @@ COARSE = 0.25
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", EVERY_CONFIG)
 def test_every_config_becomes_integers_and_still_sees_the_picture(config, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)
