@@ -84,7 +84,7 @@ def test_a_block_that_is_exported_ten_percent_wrong_is_noticed(form, name, tmp_p
     assert gap(form, yolo, tmp_path, BLOCKS[name].cls, WRONG) > 5 * EXPORTED
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", LEAVES)
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_block_that_is_exported_as_zero_is_noticed(form, name, tmp_path):
@@ -101,7 +101,7 @@ def test_every_config_agrees_in_every_runtime(config, form, tmp_path):
     assert gap(form, yolo, tmp_path) < EXPORTED
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("factor", [0.0, WRONG])
 @pytest.mark.parametrize("config", EVERY_CONFIG)
 def test_a_config_whose_blocks_are_exported_wrong_is_noticed(config, factor, tmp_path):

@@ -32,8 +32,12 @@ def test_what_downloads_is_marked(page):
         assert "pip install" not in block.text or "VENV" in block.text or ".venv" in block.text, block.line
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in RUN if of_page(page)], ids=named)
+def _mark(page):
+    """The page on networks takes as long as all others together, so it is run weekly."""
+    return pytest.mark.sweep if page.stem == "networks" else pytest.mark.slow
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, marks=_mark(p), id=named(p)) for p in RUN if of_page(p)])
 def test_the_commands_of_a_page_run(page, tmp_path, monkeypatch):
     place = Place(tmp_path, monkeypatch)
     text = page.read_text(encoding="utf-8")
