@@ -21,7 +21,7 @@ from .limits import Machine, copy_rate, matmul_rate
 from .models import RUNTIMES, measure_models
 from .report import plot, print_models, print_rows
 
-# What `quick=True` takes in the place of the defaults: about a minute on an idle machine.
+# What `quick=True` takes in the place of the defaults.
 QUICK: dict[str, Any] = {"rounds": 5, "imgsz": 320, "scale": ("n",), "level": ("P4",), "batch": (1,)}
 BOTH = ("torch", "onnxruntime")
 
@@ -42,7 +42,7 @@ class Arguments:
     )
     imgsz: int = argument("side of the images for whole models", 640, rule=at_least(32))
     rounds: int = argument("rounds that count", 15, rule=at_least(1))
-    quick: bool = argument("five rounds of small sizes, whatever else is given: about a minute", False)
+    quick: bool = argument("five rounds of small sizes, whatever else is given", False)
     device: str = argument("where to run", "cpu")
     threads: int | None = argument("threads; all cores by default", None, rule=at_least(1))
     out: Path = argument("the folder to write", Path("runs/bench"))
