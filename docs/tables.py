@@ -45,7 +45,7 @@ def sizes(config: str) -> list[tuple[str, str]]:
 def times() -> dict[tuple[str, str], str]:
     """Model and runtime -> time in multiples of the plain model's."""
     text = (ROOT / "docs" / "bench.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (yolo11n[\w-]*) \| (\w+) \| [\d.]+ \| ([\d.]+) \|$", text, re.M)
+    rows = re.findall(r"^\| (yolo11n[\w-]*) \| (\w+) \| [\d.]+ \| ([\d.]+) \|", text, re.M)
     return {(model, runtime): f"{float(ratio):.2f}" for model, runtime, ratio in rows}
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from trainings import arguments
 
-from yolo_cot.commands.ablate.files import read_json, write_json
 from yolo_cot.commands.ablate.plan import load
+from yolo_cot.whole_file import read_json, write_json
 
 SMALL = ("result.json", "results.csv", "gates.csv")
 TOLD = re.compile(r"^.*Transferred \d+/\d+ items.*$", re.MULTILINE)

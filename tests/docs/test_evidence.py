@@ -21,7 +21,7 @@ def scripts(monkeypatch):
     import trainings
 
     yield gate_tables, trainings
-    for name in ("gate_tables", "trainings", "keep"):
+    for name in ("gate_tables", "trainings", "keep", "speed", "formats"):
         sys.modules.pop(name, None)
 
 
@@ -32,6 +32,17 @@ def test_the_table_of_the_positive_control_is_what_the_kept_results_give(scripts
     assert len(rows) == 25
     assert len(lines) == 7
     assert "\n".join(lines) in (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_of_speed_and_of_formats_are_what_the_kept_results_give(scripts):
+    import formats
+    import speed
+
+    page = speed.PAGE.read_text(encoding="utf-8")
+    assert page.count("geometric mean**") == 9
+    assert speed.with_tables(page) == page
+    page = formats.PAGE.read_text(encoding="utf-8")
+    assert formats.PLACE.search(page)[0].partition("\n")[2].startswith(formats.table(formats.kept()))
 
 
 def test_intervals_are_students(scripts):
