@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tests.entry_points import tiny
 from yolo_cot.commands.ablate.controls.model import model_of
-from yolo_cot.commands.ablate.files import write_json
 from yolo_cot.commands.ablate.plan import Plan, Run
 from yolo_cot.commands.ablate.prepare import prepare
+from yolo_cot.whole_file import write_json
 from yolo_cot.yaml_edit.files import find_model
 
 PLAIN = tiny.MODEL.replace("C3k2CoT", "C3k2").replace("[2, 5]", "[2, 3]")

@@ -10,7 +10,6 @@ import pytest
 from ultralytics.nn import tasks
 
 from tests.entry_points import tiny
-from yolo_cot.commands.ablate.files import write_json
 from yolo_cot.commands.ablate.inputs import digests
 from yolo_cot.commands.ablate.plan import Entry, Plan
 from yolo_cot.commands.ablate.report import write_report
@@ -18,6 +17,7 @@ from yolo_cot.commands.ablate.results import Results
 from yolo_cot.commands.ablate.runs.train import train
 from yolo_cot.commands.ablate.tasks import METRICS, asked
 from yolo_cot.plugin.datasets import dataset_files
+from yolo_cot.whole_file import write_json
 
 HEADS = {
     "segment": ("[[2, 5], 1, Segment, [nc, 8, 16]]", "{c} {x1} {y1} {x2} {y1} {x2} {y2} {x1} {y2}"),

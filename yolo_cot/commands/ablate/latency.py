@@ -14,9 +14,9 @@ import torch
 from ultralytics import YOLO
 from ultralytics.nn.autobackend import AutoBackend
 
+from ...whole_file import read_json, write_json
 from ..timing import device_name, interleaved
 from . import detections
-from .files import read_json, write_json
 from .plan import Plan
 from .statistics import interval
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .files import read_json, write_json
+from ...whole_file import read_json, write_json
 
 FORMAT = 2
 # Kinds of controls that are the base at another width.

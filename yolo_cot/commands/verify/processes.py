@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..ablate.files import read_json, write_json
-from ..ablate.runs.queue import environment
+from ...plugin.catalog.child_environment import environment
+from ...whole_file import read_json, write_json
 
 COMMAND = (sys.executable, "-m", "yolo_cot.commands.verify.worker")
 

@@ -16,7 +16,7 @@ from ultralytics import YOLO
 
 import yolo_cot
 
-from ..ablate.files import read_json, write_json
+from ...whole_file import read_json, write_json
 from ..curve import METRICS
 from ..runtimes.export import export_into, megabytes
 from ..runtimes.formats import runs_here

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,20 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ....paths import PACKAGE_ROOT
-from ....plugin.catalog.files import own_folders
-from ..files import write_json
+from ....plugin.catalog.child_environment import environment
+from ....whole_file import write_json
 from ..plan import Run
 from .progress import Progress
 
-_ROOT = str(PACKAGE_ROOT)
 COMMAND = (sys.executable, "-m", "yolo_cot.commands.ablate.runs.train")
-
-
-def environment() -> dict[str, str]:
-    """This process' environment, in which the package and the user's blocks can be imported from where they are."""
-    path = os.pathsep.join(p for p in (os.environ.get("PYTHONPATH", ""), _ROOT, *own_folders()) if p)
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def start(job: dict[str, Any], folder: Path, log: Path) -> subprocess.Popen[bytes]:

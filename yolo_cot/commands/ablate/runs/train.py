@@ -18,8 +18,8 @@ from ultralytics.utils.torch_utils import get_flops, get_num_params
 import yolo_cot
 
 from ....plugin.datasets import dataset_files
+from ....whole_file import read_json, write_json
 from ...timing import device_name
-from ..files import read_json, write_json
 from ..inputs import changes, digests
 from ..tasks import METRICS
 from .measure import history, measure
