@@ -43,7 +43,10 @@ def test_the_network_holds_every_block_that_can_be_inserted(network):
     assert [block.__name__ for block in blocks_of(network.model)] == LEAVES
 
 
-@pytest.mark.parametrize("form", FORMATS)
+# OpenVINO takes its time to compile: there it is in the slow run.
+@pytest.mark.parametrize(
+    "form", [pytest.param(form, marks=pytest.mark.slow if form == "openvino" else ()) for form in FORMATS]
+)
 def test_a_runtime_agrees_with_pytorch(network, form, tmp_path):
     assert gap(form, network, tmp_path) < EXPORTED
     if form == "onnx":
@@ -70,7 +73,7 @@ def test_onnx_agrees_at_other_sizes_than_the_exported_one_and_for_several_images
         assert distance(run_onnx(file, x), output(network.model, x)) < EXPORTED
 
 
-# OpenVINO takes its time to compile: there one block stands for all, but for the slow run.
+# In OpenVINO one block stands for all, but for the slow run.
 @pytest.mark.parametrize(
     "form, name",
     [

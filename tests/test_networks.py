@@ -184,7 +184,7 @@ def test_every_parameter_trains_and_fusing_changes_nothing(config, tmp_path):
     assert all(re.search(r"\.block\.1$", name) for name in left) if config == "cotresnet50-cls" else not left
 
 
-@pytest.mark.parametrize("form", ["torchscript", "ncnn"])
+@pytest.mark.parametrize("form", ["torchscript", pytest.param("ncnn", marks=pytest.mark.slow)])
 def test_a_short_volo_agrees_in_other_runtimes(form, tmp_path):
     yolo, x = short("volo-d1-cls", tmp_path), picture(112, 80)
     live(yolo.model)

@@ -21,6 +21,8 @@ NAMES = {
     for recipe in recipes()
     if recipe.idea.name == "outlook" and recipe.base.stem == family + SUFFIXES[recipe.task]
 }
+# One whose head gives one tensor, and one that gives more; the others in .ci/run.
+AT_ONCE = {"classify", "segment"}
 
 
 def test_every_task_of_this_ultralytics_has_its_model():
@@ -29,7 +31,9 @@ def test_every_task_of_this_ultralytics_has_its_model():
     assert set(METRICS) == set(TASKS)
 
 
-@pytest.mark.parametrize("task", NAMES)
+@pytest.mark.parametrize(
+    "task", [pytest.param(task, marks=() if task in AT_ONCE else pytest.mark.slow) for task in NAMES]
+)
 def test_a_model_is_timed_and_compared_in_onnxruntime(task):
     pytest.importorskip("onnxruntime")
     rows = measure_models([NAMES[task]], 64, 1, ["torch", "onnxruntime"])

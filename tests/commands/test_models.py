@@ -53,6 +53,7 @@ def test_another_size_is_measured(monkeypatch, capsys):
     assert "2.62    1.7" in output
 
 
+@pytest.mark.slow
 def test_the_names_in_a_base_are_measured_beside_the_plain_one(capsys):
     call(models, base="yolov8-pose", scale="n")
     output = capsys.readouterr().out

@@ -132,6 +132,7 @@ def killed_and_resumed(base, model, folder, point, kind="ours"):
     return after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event, epoch, batch", QUICK)
 def test_a_killed_run_goes_on_and_keeps_what_was_saved(tmp_path, event, epoch, batch):
     base, folder = tmp_path / "base", tmp_path / "run"

@@ -92,6 +92,7 @@ def test_the_page_works_as_it_stands(folder):
     assert block > 10 * distance
 
 
+@pytest.mark.slow
 def test_all_499_tensors_of_the_plain_model_move(folder):
     run(folder, "insert", "base=yolo11.yaml", "block=my_blocks.CBAM", "at=P5", "out=yolo11-80.yaml")
     code = "import yolo_cot; from ultralytics import YOLO; YOLO('yolo11n-80.yaml').load('yolo11n.pt')"
@@ -191,6 +192,7 @@ torch.save({"model": model, "train_args": {"task": "detect"}}, sys.argv[2])
 """
 
 
+@pytest.mark.slow
 def test_a_checkpoint_whose_file_is_gone_says_so_and_installs_nothing(folder, tmp_path):
     mine = own_block.place(tmp_path / "there", "gone_blocks")
     checkpoint = tmp_path / "elsewhere" / "m.pt"
@@ -207,6 +209,7 @@ def test_a_checkpoint_whose_file_is_gone_says_so_and_installs_nothing(folder, tm
     run(folder, *words)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_takes_what_is_imported_and_imports_nothing(tmp_path):
     """Training from a checkpoint builds the model anew, from a dictionary that names the blocks."""
     mine = own_block.place(tmp_path / "there", "named_blocks")

@@ -98,6 +98,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_process_spawned_by_torch_gets_a_model_and_knows_the_blocks(tmp_path):
     file = tmp_path / "spawn.py"
     file.write_text(SPAWN)
@@ -118,6 +119,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_training_works_with_data_loader_workers_under_spawn(tmp_path):
     tiny.model(tmp_path)
     file = tmp_path / "loaders.py"

@@ -45,6 +45,7 @@ def run(own: Path, code: str, *words: object, cwd: Path | None = None, status: i
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_enable_and_disable_switch_the_plain_yolo(own, tmp_path):
     tiny.model(tmp_path)
     data = tiny.data(tmp_path / "d")

@@ -1,4 +1,4 @@
-"""Every hook opens a door: with all of them the door works, and without that one it fails in a known way."""
+"""Every hook makes something work: with all of them it works, and without that one it fails in a known way."""
 
 from __future__ import annotations
 
@@ -208,17 +208,17 @@ def an_optimizer_gets_a_group_for_gates(folder, monkeypatch):
 
 @dataclass(frozen=True)
 class Proof:
-    """A door, and what is raised when its hook is missing.
+    """Something that users do, and what is raised when its hook is missing.
 
     Attributes:
-        door: works with all hooks.
+        use: works with all hooks.
         error: the exception without the hook.
         match: the text that it has then, a regular expression.
-        more: the tests that go through the same door in a whole training, as `module::name`.
-        unless: whether the door cannot be tried here, and why.
+        more: the tests that do the same in a whole training, as `module::name`.
+        unless: whether it cannot be tried here, and why.
     """
 
-    door: Callable
+    use: Callable
     error: type[Exception]
     match: str
     more: tuple[str, ...] = ()
@@ -297,15 +297,15 @@ def test_every_hook_has_its_proof():
 
 
 @pytest.mark.parametrize("hook", PROOFS, ids=lambda hook: f"{hook.__module__.rpartition('.')[2]}.{hook.__name__}")
-def test_a_door_works_and_fails_without_its_hook(hook, tmp_path, monkeypatch):
+def test_it_works_and_fails_without_its_hook(hook, tmp_path, monkeypatch):
     proof = PROOFS[hook]
     if proof.unless[0]:
         pytest.skip(proof.unless[1])
     (tmp_path / "with").mkdir()
     (tmp_path / "without").mkdir()
-    proof.door(tmp_path / "with", monkeypatch)
+    proof.use(tmp_path / "with", monkeypatch)
     with without(hook), pytest.raises((proof.error, pytest.fail.Exception)) as caught:
-        proof.door(tmp_path / "without", monkeypatch)
+        proof.use(tmp_path / "without", monkeypatch)
     assert re.search(proof.match, str(caught.value)), repr(caught.value)
 
 

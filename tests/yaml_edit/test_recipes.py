@@ -252,6 +252,7 @@ def test_a_kept_file_that_says_something_else_is_made_anew(cache, said, text):
     assert [line for line in said if f"{path} is not what was written there, and is made anew" in line]
 
 
+@pytest.mark.slow
 def test_two_processes_that_make_a_file_at_once_leave_a_whole_one(tmp_path):
     code = "import sys, yolo_cot; from yolo_cot.yaml_edit import recipe_files; print(recipe_files.find(sys.argv[1]))"
     start = [sys.executable, "-c", code, "yolov8n-cot.yaml"]

@@ -133,10 +133,12 @@ def test_a_killed_ablation_goes_on_and_loses_no_finished_run(story):
     assert "4 of 4 runs finished" in output
 
 
+@pytest.mark.slow
 def test_a_second_ablation_leaves_the_plan_of_the_one_at_work_alone(story):
     assert not story["spoiled"]
 
 
+@pytest.mark.slow
 def test_with_one_seed_all_models_see_the_same_batches_and_with_another_seed_others(story):
     orders = {}
     for run in load(story["folder"]).runs():
@@ -145,6 +147,7 @@ def test_with_one_seed_all_models_see_the_same_batches_and_with_another_seed_oth
     assert orders[0] != orders[1]
 
 
+@pytest.mark.slow
 def test_a_result_holds_what_the_report_needs(story):
     run = next(run for run in load(story["folder"]).runs() if run.name == "yolo11n-tiny-seed1")
     result = run.result()
@@ -162,6 +165,7 @@ def test_a_result_holds_what_the_report_needs(story):
     assert len(result["best"]["curves"]["precision_over_recall"]) == 101
 
 
+@pytest.mark.slow
 def test_the_report_is_written_and_written_again_without_training(story, capsys):
     folder = story["folder"]
     for name in ("results.csv", "comparisons.csv", "report.md", "tables.tex", "tables/models.csv"):
