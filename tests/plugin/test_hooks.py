@@ -22,6 +22,7 @@ from tests.conftest import ROOT
 from tests.entry_points import tiny
 from tests.entry_points.two_ranks import needs_cloudpickle
 from yolo_cot.nn import CoTAttention
+from yolo_cot.ops import route
 from yolo_cot.plugin import bundle as bundles
 from yolo_cot.plugin import hooks, install, registration, uninstall
 from yolo_cot.plugin.catalog import table
@@ -206,6 +207,20 @@ def an_optimizer_gets_a_group_for_gates(folder, monkeypatch):
     assert optimizer.param_groups[-1]["lr"] == pytest.approx(0.001 * gate_optimizer.DEFAULT)
 
 
+def an_export_says_what_it_is_for(folder, monkeypatch):
+    from ultralytics.engine.exporter import Exporter
+
+    seen: list[str] = []
+
+    def look(x):
+        seen.append(route.target())
+        return x
+
+    monkeypatch.setattr(Exporter, "__call__", lambda self, model: torch.jit.trace(look, torch.zeros(1)))
+    YOLO(str(tiny.model(folder).with_name("yolo11n-tiny.yaml"))).export(format="openvino")
+    assert "openvino" in seen, "the export says nothing"
+
+
 @dataclass(frozen=True)
 class Proof:
     """Something that users do, and what is raised when its hook is missing.
@@ -272,6 +287,7 @@ PROOFS: dict[Callable, Proof] = {
     ),
     hooks.patch_bundle_loading: Proof(a_bundle_opens, Exception, "a bundle was opened as|kept.bundle"),
     hooks.gate_log: Proof(a_trainer_gets_the_log_of_gates, AssertionError, "write_row", (TRAINED,)),
+    hooks.export_format: Proof(an_export_says_what_it_is_for, AssertionError, "the export says nothing"),
 }
 
 

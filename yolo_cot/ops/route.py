@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal
 
 import torch
@@ -27,6 +30,28 @@ def route() -> Route:
     if torch._C._is_tracing():
         return "traced"
     return "exported" if _transformed() else "eager"
+
+
+_FORMAT: ContextVar[str] = ContextVar("format", default="")
+
+
+@contextmanager
+def recorded_for(name: str) -> Iterator[None]:
+    """Inside, traced graphs are for a format, as Ultralytics calls it."""
+    before = _FORMAT.set(name)
+    try:
+        yield
+    finally:
+        _FORMAT.reset(before)
+
+
+def target() -> Literal["onnx", "openvino", ""]:
+    """What a traced graph is recorded for, if that has forms of its own; "" for what every exporter takes."""
+    if torch.onnx.is_in_onnx_export():
+        return "onnx"
+    if torch.compiler.is_compiling() or not torch._C._is_tracing():
+        return ""
+    return "openvino" if _FORMAT.get() == "openvino" else ""
 
 
 def _transformed() -> bool:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..route import Route, route
+from ..route import Route, route, target
 from . import exported, strided, taps, traced
 
 
@@ -42,8 +42,7 @@ def outlook(
     if dropout:
         attention = F.dropout(attention, dropout)
     if stride > 1:
-        plain = way == "traced" and not torch.onnx.is_in_onnx_export()
-        form = strided.mix_sliced if plain else strided.mix
+        form = strided.mix_sliced if way == "traced" and not target() else strided.mix
         return form(v, attention, num_heads, kernel_size, stride)
     if way == "compiled":
         from . import compiled  # registers its operator when a graph is first compiled
@@ -68,7 +67,7 @@ def window_centres(x: Tensor, stride: int) -> Tensor:
     """
     if stride == 1:
         return x
-    if route() in ("eager", "traced") and not torch.onnx.is_in_onnx_export():
+    if route() in ("eager", "traced") and target() != "onnx":
         return F.avg_pool2d(x, stride, stride, ceil_mode=True)
     surplus = (0, stride - 1, 0, stride - 1)
     present = F.avg_pool2d(F.pad(torch.ones_like(x[:1, :1]), surplus), stride, stride)
@@ -82,7 +81,6 @@ def _softmax(logits: Tensor, num_heads: int, k: int, way: Route) -> Tensor:
     if way in ("eager", "compiled"):
         return stacked.softmax(2).reshape(b, channels, h, w)
     # A pooling gives the same: onnxruntime's tools for quantization know no ReduceMax. OpenVINO is slower with it.
-    to_onnx = torch.onnx.is_in_onnx_export()
-    largest = F.max_pool2d(stacked, (k * k, 1)) if to_onnx else stacked.amax(2, keepdim=True)
+    largest = F.max_pool2d(stacked, (k * k, 1)) if target() == "onnx" else stacked.amax(2, keepdim=True)
     shifted = (stacked - largest).exp()
     return (shifted / shifted.sum(2, keepdim=True)).reshape(b, channels, h, w)

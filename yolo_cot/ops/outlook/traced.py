@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..local_mix.window import cut
+from ..route import target
 
 # Pixels of a row that one matrix covers: measured, and a divisor of the maps' sides at 640 x 640.
 RUN = 10
@@ -71,7 +72,7 @@ def _band_mix(v: Tensor, taps: Tensor, heads: int, k: int, run: int, surplus: in
     band = band[:, :, : run * side * reach].reshape(b * heads, -1, run, side * reach)
 
     last = v.reshape(b, heads, d, h * w).transpose(2, 3).reshape(b * heads, h, w, d)
-    values = _gathered(last, k, run, surplus) if torch.onnx.is_in_onnx_export() else _sliced(last, k, run, surplus)
+    values = _gathered(last, k, run, surplus) if target() else _sliced(last, k, run, surplus)
     values = values.reshape(b * heads, -1, side * reach, d)
     mixed = torch.matmul(band, values).reshape(b * heads, h, -1, d)[:, :, :w]
     return mixed.reshape(b, heads, h * w, d).transpose(2, 3).reshape(b, c, h, w)
@@ -93,7 +94,7 @@ def _sliced(v: Tensor, k: int, run: int, surplus: int) -> Tensor:
 def _gathered(v: Tensor, k: int, run: int, surplus: int) -> Tensor:
     """The same values, (N, h * runs * reach * side, d), each pixel from its place.
 
-    One operation, whose work ONNX runtimes share among their threads; NCNN does not know it.
+    One operation, whose work onnxruntime and OpenVINO share among their threads; NCNN does not know it.
     """
     n, h, w, d = v.shape
     side = 2 * k - 1

@@ -16,6 +16,7 @@ from .config_yaml import config_lookup, wrong_names
 from .damaged import damaged_files
 from .data_yaml import data_lookup
 from .ddp import ddp_children
+from .export_format import export_format
 from .flop_count import flops
 from .fuse import patch_fuse
 from .gate_callbacks import gate_log
@@ -45,4 +46,5 @@ HOOKS: tuple[Callable[[], Undo | None], ...] = (
     gate_group,
     patch_bundle_loading,
     gate_log,
+    export_format,
 )
