@@ -60,18 +60,34 @@ def ncnn(yolo: YOLO, x: Tensor) -> Tensor:
         return torch.from_numpy(np.array(extractor.extract("out0")[1]))[None]
 
 
+def ultralytics(form: str, yolo: YOLO, x: Tensor) -> Tensor:
+    """By what Ultralytics runs the format with."""
+    from ultralytics.nn.autobackend import AutoBackend
+
+    file = yolo.export(format=form, **_size(x))
+    found = AutoBackend(str(file), device=torch.device("cpu"), fp16=False)(x)
+    return found[0] if isinstance(found, (list, tuple)) else found
+
+
 def mnn(yolo: YOLO, x: Tensor) -> Tensor:
     pytest.importorskip("MNN", reason="MNN is not installed")
     # MNN's converter installs this by itself where it is missing, and with it a protobuf that onnx cannot use.
     pytest.importorskip("aliyun.log", reason="MNN's converter needs aliyun-log-python-sdk, which is not installed")
-    from ultralytics.nn.autobackend import AutoBackend
+    return ultralytics("mnn", yolo, x)
 
-    found = AutoBackend(yolo.export(format="mnn", **_size(x)), device=torch.device("cpu"), fp16=False)(x)
-    return found[0] if isinstance(found, (list, tuple)) else found
+
+def litert(yolo: YOLO, x: Tensor) -> Tensor:
+    pytest.importorskip("litert_torch", reason="litert-torch is not installed")
+    return ultralytics("litert", yolo, x)
+
+
+def executorch(yolo: YOLO, x: Tensor) -> Tensor:
+    pytest.importorskip("executorch", reason="executorch is not installed")
+    return ultralytics("executorch", yolo, x)
 
 
 FORMATS: dict[str, Callable[..., Tensor]] = {
-    function.__name__: function for function in (onnx, torchscript, openvino, ncnn, mnn)
+    function.__name__: function for function in (onnx, torchscript, openvino, ncnn, mnn, litert, executorch)
 }
 
 

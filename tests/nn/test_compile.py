@@ -143,3 +143,13 @@ def test_a_graph_break_inside_a_block_would_be_told(monkeypatch):
     monkeypatch.setattr(CoTAttention, "attend", breaks)
     with pytest.raises(torch._dynamo.exc.Unsupported, match="graph_break"):
         compare(CoTAttention(32), "eager")
+
+
+def test_the_norm_of_an_exported_cot_block_spreads_nothing_over_the_taps():
+    """PyTorch's own group norm does, by an `expand` of each mean, which some runtimes of phones do not know."""
+    block, x = CoTBlock(32).double().eval(), torch.randn(2, 32, 5, 7, dtype=torch.float64)
+    program = torch.export.export(block, (x,)).run_decompositions()
+    names = {str(node.target) for node in program.graph_module.graph.nodes if node.op == "call_function"}
+    assert "aten.rsqrt.default" in names
+    assert not {name for name in names if "group_norm" in name or "expand" in name}
+    assert distance(program.module()(x), block(x)) < PARITY

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
 from ..ops.local_mix import local_mix
+from ..ops.route import route
 from . import checks
 from .conv import as_made, frozen
 from .gate import GatedBlock
@@ -44,6 +45,26 @@ class LocalMix(nn.Module):
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds: one for each neighbour and value."""
         return self.kernel_size**2 * output.numel()
+
+
+class TapNorm(nn.GroupNorm):
+    """Group norm of the mix's weights, one group for each set of k * k taps.
+
+    Shape: (B, groups * k * k, H, W) -> the same.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise.
+
+        In exported graphs each group is one row: PyTorch's own norm becomes BROADCAST_TO there, which phones' and
+        integers' runtimes may not know.
+        """
+        if route() != "exported":
+            return super().forward(x)
+        rows = x.reshape(x.shape[0], self.num_groups, 1, -1)
+        centred = rows - rows.mean(3, keepdim=True)
+        normal = centred * (centred.square().mean(3, keepdim=True) + self.eps).rsqrt()
+        return normal.reshape(x.shape) * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
 
 
 class ContextEmbed(nn.Module):
@@ -143,7 +164,7 @@ class CoTBlock(AuthorsKeys, GatedBlock):
         weights = kernel_size**2 * (c1 // share)
         self.hidden = ContextEmbed(c1, c1 // factor, self.groups)
         self.weights = nn.Conv2d(c1 // factor, weights, 1, groups=self.groups)
-        self.weight_norm = nn.GroupNorm(c1 // share, weights)
+        self.weight_norm = TapNorm(c1 // share, weights)
         self.values = Conv(c1, c1, 1, g=self.groups, act=False)
         self.mix = LocalMix(kernel_size, self.groups)
         self.norm = nn.BatchNorm2d(c1)
