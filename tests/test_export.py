@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from torch.onnx import _constants
 from ultralytics import YOLO
 
 from tests.contract import EVERY_CONFIG, scaled
@@ -71,6 +72,24 @@ def test_onnx_agrees_at_other_sizes_than_the_exported_one_and_for_several_images
     file = network.export(format="onnx", imgsz=64, dynamic=True, simplify=False)
     for x in (X, torch.cat([picture(96, 160), picture(96, 160).flip(3)])):
         assert distance(run_onnx(file, x), output(network.model, x)) < EXPORTED
+
+
+# Often: the oldest, the last without LayerNormalization, and the newest that is exported through TorchScript.
+NEWEST = getattr(_constants, "ONNX_TORCHSCRIPT_EXPORTER_MAX_OPSET", _constants.ONNX_MAX_OPSET)
+
+
+@pytest.mark.parametrize(
+    "opset",
+    [
+        pytest.param(n, marks=pytest.mark.slow if n in (11, 16, NEWEST) else pytest.mark.sweep)
+        for n in range(11, NEWEST + 1)
+    ],
+)
+def test_onnx_agrees_in_every_opset(network, opset, tmp_path):
+    import onnx
+
+    assert distance(run("onnx", network, X, tmp_path, opset=opset), output(network.model, X)) < EXPORTED
+    assert {entry.version for entry in onnx.load(tmp_path / "blocks.onnx").opset_import} == {opset}
 
 
 # In OpenVINO one block stands for all, but for the slow run.
