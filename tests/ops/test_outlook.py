@@ -12,7 +12,7 @@ from tests.tolerances import PARITY, distance
 from yolo_cot.ops import outlook as package
 from yolo_cot.ops.outlook import exported, outlook, reference, strided, taps, traced, window_centres
 
-DENSE = {"exported": exported.mix, "traced": traced.mix, "taps": taps.mix}
+DENSE = {"exported": exported.mix, "traced": traced.mix, "traced, sliced": traced.mix_sliced, "taps": taps.mix}
 CASES = [
     (1, 1, (2, 3)),
     (3, 1, (1, 1)),

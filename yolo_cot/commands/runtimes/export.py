@@ -10,6 +10,8 @@ import torch
 from ultralytics import YOLO
 from ultralytics.utils import DEFAULT_CFG_DICT
 
+from .formats import FORMATS, Format
+
 PRECISIONS = ("32", "16", "8")
 
 
@@ -23,7 +25,7 @@ def export(
         name: the format, as Ultralytics calls it.
         imgsz: side of the picture.
         precision: one of `PRECISIONS`; 16 is half, 8 integers.
-        data: the data set's YAML whose pictures calibrate integers.
+        data: the data set's YAML whose pictures calibrate integers, which some formats have always.
         **settings: further arguments of Ultralytics' `export`.
 
     Returns:
@@ -33,7 +35,7 @@ def export(
     if precision != "32":
         newer = "quantize" in DEFAULT_CFG_DICT
         chosen |= {"quantize": int(precision)} if newer else {"half" if precision == "16" else "int8": True}
-    if precision == "8" and data:
+    if data and (precision == "8" or FORMATS.get(name, Format()).integers):
         chosen["data"] = data
     device = "0" if name == "engine" and torch.cuda.is_available() else "cpu"
     return Path(YOLO(weights).export(format=name, imgsz=imgsz, device=device, verbose=False, **chosen))

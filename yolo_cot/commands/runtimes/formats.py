@@ -22,6 +22,7 @@ class Format:
         elsewhere: where the file runs, if not on every computer; "" for everywhere.
         system: the value of `sys.platform` that it runs on; "" for all.
         refuses: why it takes no model with rows put in; "" if it does.
+        integers: whether it has integers in every precision, for which `data` is needed.
     """
 
     converter: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class Format:
     elsewhere: str = ""
     system: str = ""
     refuses: str = ""
+    integers: bool = False
 
 
 _TENSORFLOW = ("tensorflow", "onnx2tf", "onnx")
@@ -47,13 +49,17 @@ FORMATS = {
     "engine": Format(("tensorrt",), ("tensorrt",), "pip install tensorrt", "NVIDIA GPUs"),
     "coreml": Format(("coremltools",), ("coremltools",), "pip install coremltools", "macOS", "darwin"),
     "coreai": Format(("coreai_torch",), ("coreai_torch",), "pip install coreai-torch", "macOS 26", "darwin"),
-    "edgetpu": Format(_TENSORFLOW, ("tflite_runtime",), "Google's edgetpu_compiler", "Coral boards", "none"),
+    "edgetpu": Format(
+        _TENSORFLOW, ("tflite_runtime",), "Google's edgetpu_compiler", "Coral boards", "none", integers=True
+    ),
     "rknn": Format(("rknn",), ("rknnlite",), "pip install rknn-toolkit2", "Rockchip boards", "none"),
-    "qnn": Format(("onnxruntime_qnn",), (), "pip install onnxruntime-qnn", "Snapdragon processors", "none"),
-    "axelera": Format(("axelera",), (), "Axelera's devkit", "Axelera boards", "none"),
-    "deepx": Format(("dx_com",), (), "DEEPX' compiler", "DEEPX boards", "none"),
+    "qnn": Format(
+        ("onnxruntime_qnn",), (), "pip install onnxruntime-qnn", "Snapdragon processors", "none", integers=True
+    ),
+    "axelera": Format(("axelera",), (), "Axelera's devkit", "Axelera boards", "none", integers=True),
+    "deepx": Format(("dx_com",), (), "DEEPX' compiler", "DEEPX boards", "none", integers=True),
     "ascend": Format(("acl",), (), "Huawei's CANN", "Ascend processors", "none"),
-    "xilinx": Format(("vaitrace",), (), "AMD's Vitis AI", "AMD Xilinx boards", "none"),
+    "xilinx": Format(("vaitrace",), (), "AMD's Vitis AI", "AMD Xilinx boards", "none", integers=True),
     "imx": Format(refuses="Its converter takes YOLOv8n and YOLO11n with exactly their stock modules."),
     "hailo": Format(refuses="Its compiler finds the ends of the network by the row numbers of stock models."),
 }

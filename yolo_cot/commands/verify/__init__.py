@@ -113,7 +113,7 @@ def _job(arguments: Arguments, subject: Subject) -> dict[str, Any]:
         "task": subject.task,
         "imgsz": arguments.imgsz,
         "precision": arguments.precision,
-        "data": arguments.data if arguments.precision == "8" else "",
+        "data": arguments.data,
         "dynamic": arguments.dynamic,
         "validate": arguments.data if subject.task in METRICS else "",
         "rounds": arguments.rounds,

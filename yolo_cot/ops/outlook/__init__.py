@@ -41,14 +41,17 @@ def outlook(
     attention = _softmax(logits, num_heads, kernel_size, way)
     if dropout:
         attention = F.dropout(attention, dropout)
+    # Not every exporter of traced graphs knows gathering by indices.
+    sliced = way == "traced" and not target()
     if stride > 1:
-        form = strided.mix_sliced if way == "traced" and not target() else strided.mix
+        form = strided.mix_sliced if sliced else strided.mix
         return form(v, attention, num_heads, kernel_size, stride)
     if way == "compiled":
         from . import compiled  # registers its operator when a graph is first compiled
 
         return compiled.mix(v, attention, num_heads, kernel_size)
-    dense = {"eager": taps.mix, "traced": traced.mix, "exported": exported.mix}[way]
+    recorded = traced.mix_sliced if sliced else traced.mix
+    dense = {"eager": taps.mix, "traced": recorded, "exported": exported.mix}[way]
     return dense(v, attention, num_heads, kernel_size)
 
 

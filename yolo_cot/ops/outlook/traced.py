@@ -7,6 +7,7 @@ onnxruntime does that a third faster than a product and an addition per tap over
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from operator import add
 
@@ -15,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..local_mix.window import cut
-from ..route import target
 
 # Pixels of a row that one matrix covers: measured, and a divisor of the maps' sides at 640 x 640.
 RUN = 10
@@ -23,12 +23,12 @@ RUN = 10
 
 def mix(v: Tensor, attention: Tensor, num_heads: int, kernel_size: int, stride: int = 1) -> Tensor:
     """Mix the values (B, C, H, W) by the attention (B, num_heads * k**4, H, W); for stride 1."""
-    k = kernel_size
-    b, _, h, w = v.shape
-    run = max(RUN, 2 * k - 2)  # a run reaches into the next one only
-    surplus = (run - w % run) % run
-    by_head = attention.to(v.dtype).reshape(b * num_heads, k**4, h, w)
-    return _band_mix(v, _taps(by_head, k, surplus), num_heads, k, run, surplus)
+    return _band_mix(v, attention, num_heads, kernel_size, _gathered)
+
+
+def mix_sliced(v: Tensor, attention: Tensor, num_heads: int, kernel_size: int, stride: int = 1) -> Tensor:
+    """The same for graphs in which a runtime may know no gathering by indices, as NCNN."""
+    return _band_mix(v, attention, num_heads, kernel_size, _sliced)
 
 
 def _taps(attention: Tensor, k: int, surplus: int) -> Tensor:
@@ -56,8 +56,8 @@ def _merge(blocks: dict[tuple[int, int], Tensor], k: int, axis: int) -> list[Ten
     return [reduce(add, terms) for terms in offsets]
 
 
-def _band_mix(v: Tensor, taps: Tensor, heads: int, k: int, run: int, surplus: int) -> Tensor:
-    """Mix the values by the taps of `_taps`, run by run of `run` pixels.
+def _band_mix(v: Tensor, attention: Tensor, heads: int, k: int, reached: Callable[..., Tensor]) -> Tensor:
+    """Mix the values run by run; `reached` brings those that a run reaches side by side.
 
     The matrix of a run has a row for each pixel and a column for each (column, row) of the values that the run
     reaches; a pixel's taps are contiguous in it, and start `side` columns further for each next pixel. So the taps,
@@ -65,15 +65,16 @@ def _band_mix(v: Tensor, taps: Tensor, heads: int, k: int, run: int, surplus: in
     """
     b, c, h, w = v.shape
     d, side = c // heads, 2 * k - 1
-    reach = run + side - 1
+    run = max(RUN, 2 * k - 2)  # a run reaches into the next one only
+    reach, surplus = run + side - 1, (run - w % run) % run
+    taps = _taps(attention.to(v.dtype).reshape(b * heads, k**4, h, w), k, surplus)
     rows = taps.reshape(b * heads, side * side, -1).transpose(1, 2).reshape(b * heads, -1, run, side * side)
     # Rows `side` longer than the matrix's; read at its width, each next one starts `side` columns further.
     band = F.pad(rows, (0, side * (reach + 1) - side * side)).reshape(b * heads, -1, run * side * (reach + 1))
     band = band[:, :, : run * side * reach].reshape(b * heads, -1, run, side * reach)
 
     last = v.reshape(b, heads, d, h * w).transpose(2, 3).reshape(b * heads, h, w, d)
-    values = _gathered(last, k, run, surplus) if target() else _sliced(last, k, run, surplus)
-    values = values.reshape(b * heads, -1, side * reach, d)
+    values = reached(last, k, run, surplus).reshape(b * heads, -1, side * reach, d)
     mixed = torch.matmul(band, values).reshape(b * heads, h, -1, d)[:, :, :w]
     return mixed.reshape(b, heads, h * w, d).transpose(2, 3).reshape(b, c, h, w)
 
