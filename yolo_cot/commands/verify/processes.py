@@ -42,7 +42,7 @@ def found_by(job: dict[str, Any], folder: Path, timeout: int) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             status, end = 1, f"took more than {timeout} s"
     found = read_json(folder / "found.json") if (folder / "found.json").is_file() else {}
-    if status:
+    if status or not found.get("done"):
         step = str(found.get("step", "starting")).capitalize()
         found["failed"] = f"{step}: the process {end}; what it printed is in {log}."
     return found

@@ -138,3 +138,5 @@ if __name__ == "__main__":
     work = Work(read_json(told), told.parent)
     torch.set_num_threads(work.job["threads"])
     work.do()
+    # A converter may end the process by itself, and well.
+    work.note(done=True)
