@@ -25,6 +25,7 @@ from ..runtimes.export import export_into
 from ..runtimes.formats import missing, obstacle, runs_here
 from ..runtimes.load import Runner, load
 from ..timing import ratio, relative_difference, samples
+from ..verify.pictures import batch, pictures
 from ..verify.sight import awaken
 from .onnx import TOLERANCE, ParityError
 
@@ -38,7 +39,6 @@ RUNTIMES = {
     "mnn": ("mnn", "32"),
     "litert": ("litert", "32"),
 }
-SIDE = 128  # of the pictures that batch norm measures
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ def measure_models(names: Sequence[str], imgsz: int, rounds: int, runtimes: Sequ
     left = [runtime for runtime in runtimes if _there(runtime)]
     if not left:
         raise ValueError(f"yolo-cot bench found none of the runtimes {', '.join(runtimes)}; see the reasons above.")
-    x = torch.rand(1, 3, imgsz, imgsz)
-    models = {name: fresh(name) for name in names}
+    _, shots = pictures(None, imgsz)
+    x = torch.from_numpy(shots[:1])
+    models = {name: fresh(name, batch(shots)) for name in names}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for runtime in announce(left, "runtime", len(left)):
@@ -128,15 +129,15 @@ def _calibration(folder: Path) -> str:
     return str(file)
 
 
-def fresh(name: str) -> nn.Module:
-    """The model of a YAML with fresh weights, live.
+def fresh(name: str, shots: torch.Tensor) -> nn.Module:
+    """The model of a YAML with fresh weights, made live by some pictures.
 
     Gates are open: what is multiplied by 0 some converters leave out, and no comparison of outputs would see it.
     """
     torch.manual_seed(0)
     path, scale = find_model(name)
     model = build(yaml.safe_load(path.read_text(encoding="utf-8")), scale, str(path))
-    return awaken(model, torch.rand(4, 3, SIDE, SIDE))
+    return awaken(model, shots)
 
 
 def exportable(model: nn.Module) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from ultralytics.utils import ASSETS
 
 from ..attention.sources import find
@@ -26,3 +28,9 @@ def pictures(source: str | None, imgsz: int) -> tuple[list[Path], NDArray[np.flo
     """
     files = find(source or str(ASSETS))[:MOST]
     return files, np.concatenate([prepare(file, imgsz) for file in files])
+
+
+def batch(pictures: NDArray[np.float32]) -> Tensor:
+    """At least four pictures that differ, for batch norm to measure."""
+    x = torch.from_numpy(pictures[:2])
+    return torch.cat([x, torch.rand_like(x[:1]), x.flip(3), 1 - x])

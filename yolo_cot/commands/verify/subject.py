@@ -21,6 +21,7 @@ from ...yaml_edit.base import find_base
 from ..curve import model_name
 from ..runtimes.load import arrays
 from .compare import largest_error
+from .pictures import batch
 from .sight import awaken, unseen
 
 TOLERANCE = 1e-4  # of float32
@@ -69,7 +70,7 @@ def prepare(model: str, pictures: NDArray[np.float32], folder: Path) -> Subject:
     network: Any = yolo.model.float()
     yaml = Path(model).suffix in {".yaml", ".yml"}
     if yaml:
-        awaken(network, _batch(pictures))
+        awaken(network, batch(pictures))
     name = Path(model).stem if yaml else model_name(Path(model).resolve())
     weights, reference = folder / f"{name}.pt", folder / "reference.npz"
     save_full(network, weights, yolo.task)
@@ -83,12 +84,6 @@ def prepare(model: str, pictures: NDArray[np.float32], folder: Path) -> Subject:
     plain, plain_name, plain_reference = _plain(network, pictures, folder / "plain", yolo.task)
     about = (name, yolo.task, len(network.names))
     return Subject(*about, weights, plain, plain_name, reference, plain_reference, missed)
-
-
-def _batch(pictures: NDArray[np.float32]) -> torch.Tensor:
-    """At least four pictures that differ."""
-    x = torch.from_numpy(pictures[:2])
-    return torch.cat([x, torch.rand_like(x[:1]), x.flip(3), 1 - x])
 
 
 def _write_reference(file: Path, network: Any, pictures: NDArray[np.float32]) -> list[NDArray[Any]]:
@@ -137,6 +132,6 @@ def _plain(network: Any, pictures: NDArray[np.float32], folder: Path, task: str)
     plain: Any = build({**base.model, "nc": len(network.names)}, scale, base.path.name)
     plain.names = network.names
     folder.mkdir(parents=True, exist_ok=True)
-    save_full(awaken(plain, _batch(pictures)), folder / f"{name}.pt", task)
+    save_full(awaken(plain, batch(pictures)), folder / f"{name}.pt", task)
     _write_reference(reference, evaluation(plain), pictures)
     return folder / f"{name}.pt", name, reference
