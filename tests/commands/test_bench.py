@@ -7,6 +7,7 @@ import os
 import pytest
 import torch
 
+from tests.live import assert_sees
 from tests.processes import here
 from yolo_cot.commands.bench import blocks as bench_blocks
 from yolo_cot.commands.bench import in_fresh_processes
@@ -16,7 +17,9 @@ from yolo_cot.commands.bench.limits import Machine, copy_rate, cost, matmul_rate
 from yolo_cot.commands.bench.models import ModelRow, measure_models
 from yolo_cot.commands.bench.onnx import ParityError
 from yolo_cot.commands.timing import interleaved, peak_memory
+from yolo_cot.commands.verify.pictures import batch, pictures
 from yolo_cot.nn import CoTAttention, OutlookAttention
+from yolo_cot.plugin.gates import gates
 from yolo_cot.reference.published import PublishedOutlookAttention
 
 MACHINE = Machine("cpu", 1e9, 1e9)
@@ -163,6 +166,15 @@ def test_models_are_timed_in_every_runtime_that_is_there(tmp_path):
     rows = measure_models(small_models(tmp_path), 64, 2, ("torch", "onnxruntime"))
     assert [(row.runtime, row.ratio == 1) for row in rows][::2] == [("torch", True), ("onnxruntime", True)]
     assert all(0 < row.ratio_low <= row.ratio <= row.ratio_high for row in rows)
+
+
+def test_what_is_timed_sees_its_blocks():
+    """A gate of 0 would hide a block from the check, and some converters leave out what is multiplied by 0."""
+    _, shots = pictures(None, 64)
+    model = bench_models.fresh("yolo11n-cot.yaml", batch(shots))
+    assert all(block.gamma.min() >= 0.5 for block in gates(model).values())
+    assert not model.training
+    assert_sees(model, torch.from_numpy(shots[:1]))
 
 
 def test_a_runtime_that_computes_something_else_is_not_timed(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from torch import Tensor
 from tests.live import open_gates
 from tests.tolerances import GOLDEN, PARITY, distance
 from yolo_cot.nn import Outlooker
+from yolo_cot.ops.route import recorded_for
 
 
 def by_taps(block: Outlooker, x: Tensor) -> Tensor:
@@ -156,3 +157,18 @@ def test_the_norm_is_torchs_over_channels():
     torch.nn.init.normal_(norm.weight)
     wanted = F.layer_norm(x.movedim(1, 3), (7,), norm.weight, norm.bias).movedim(3, 1)
     assert distance(norm(x), wanted) < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("stride", [1, 2])
+def test_what_is_traced_for_openvino_gives_the_same_values(stride):
+    block = open_gates(Outlooker(32, stride=stride, gate=0.5)).double().eval()
+    torch.nn.init.normal_(block.norm1.weight)
+    torch.nn.init.normal_(block.norm1.bias)
+    x = torch.randn(2, 32, 7, 5, dtype=torch.float64)
+    with recorded_for("openvino"), torch.no_grad():
+        graph = torch.jit.trace(block, x)
+    code = str(graph.inlined_graph)
+    assert "index_select" in code
+    assert "layer_norm" not in code
+    assert distance(graph(x), block(x)) < PARITY
