@@ -1,10 +1,11 @@
 """What integers cost: float against int8 of the same weights, over five seeds of four models.
 
-    python docs/evidence/integers.py data=bccd.yaml weights=yolo11n.pt out=runs/integers
+    python docs/evidence/integers.py data=bccd.yaml weights=yolo11n.pt out=runs/integers part=0/1
+    python docs/evidence/integers.py tables=runs/integers
 
-Each training keeps its checkpoint, and each row of `integers.csv` is one checkpoint in one form: a script that was
-stopped goes on where it was. OpenVINO needs `pip install openvino nncf`; `forms=float,onnx` leaves it out. `python
-docs/evidence/integers.py table=runs/integers/integers.csv` prints the losses with their 95 % intervals.
+Each training keeps its checkpoint, and each row of `integers-0.csv` is one checkpoint in one form: a script that was
+stopped goes on where it was. OpenVINO needs `pip install openvino nncf`; `forms=float,onnx` leaves it out. The second
+line prints what is lost, and what more than by the plain model, with 95 % intervals.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import torch
 from scipy.stats import t
-from trainings import Rows, arguments, read, table
+from trainings import Rows, arguments, read, share, table
 from ultralytics import YOLO
 
 from yolo_cot.commands.runtimes.export import export_into
@@ -25,6 +26,12 @@ from yolo_cot.plugin.datasets import dataset_files
 MODELS = ("yolo11n", "yolo11n-cot", "yolo11n-outlook", "yolo11n-cotblock")
 FORMS = ("float", "onnx", "openvino")
 CALIBRATION = 100  # pictures
+EPOCHS, SIDE = 12, 192
+
+
+def side(given: dict[str, str]) -> int:
+    """Side of the pictures."""
+    return int(given.get("imgsz", SIDE))
 
 
 def checkpoint(model: str, seed: int, given: dict[str, str], out: Path) -> Path:
@@ -32,19 +39,19 @@ def checkpoint(model: str, seed: int, given: dict[str, str], out: Path) -> Path:
     folder = out / f"{model}-{seed}"
     best = folder / "weights" / "best.pt"
     if not (folder / "done").is_file():
-        settings = {"epochs": int(given.get("epochs", 60)), "imgsz": int(given.get("imgsz", 320)), "batch": 16}
+        sizes = {"epochs": int(given.get("epochs", EPOCHS)), "imgsz": side(given), "batch": 8, "nbs": 8}
         place = {"project": str(out.resolve()), "name": folder.name, "exist_ok": True}
-        quiet = {"plots": False, "amp": False, "workers": 0, "device": given.get("device", "cpu")}
+        quiet = {"plots": False, "val": False, "amp": False, "workers": 0, "device": given.get("device", "cpu")}
         pretrained = {"pretrained": given["weights"]} if "weights" in given else {}
-        YOLO(f"{model}.yaml").train(data=given["data"], seed=seed, **settings, **place, **quiet, **pretrained)
+        YOLO(f"{model}.yaml").train(data=given["data"], seed=seed, **sizes, **place, **quiet, **pretrained)
         (folder / "done").touch()
     return best
 
 
 def accuracy(file: Path, given: dict[str, str]) -> float:
     """mAP50-95 of a file on the validation pictures."""
-    size = int(given.get("imgsz", 320))
-    found = YOLO(file, task="detect").val(data=given["data"], imgsz=size, batch=1, workers=0, plots=False, device="cpu")
+    quiet = {"batch": 1, "workers": 0, "plots": False, "device": "cpu"}
+    found = YOLO(file, task="detect").val(data=given["data"], imgsz=side(given), **quiet)
     return float(found.box.map)
 
 
@@ -52,7 +59,7 @@ def converted(best: Path, form: str, given: dict[str, str]) -> Path:
     """The file of a form."""
     if form == "float":
         return best
-    size, folder = int(given.get("imgsz", 320)), best.parent / form
+    size, folder = side(given), best.parent / form
     if form == "openvino":
         return export_into(folder, best, "openvino", size, precision="8", data=given["data"])
     pictures = dataset_files({"data": given["data"]}, ["train"], "detect").splits["train"][0][:CALIBRATION]
@@ -60,12 +67,12 @@ def converted(best: Path, form: str, given: dict[str, str]) -> Path:
 
 
 def main() -> None:
-    """Make the rows that are not there, or print the table."""
+    """Make the rows of this part that are not there, or print the table."""
     given = arguments()
-    if "table" in given:
-        print("\n".join(lines(read(Path(given["table"])))))
+    if "tables" in given:
+        print("\n".join(lines(read(*sorted(Path(given["tables"]).glob("integers-?.csv"))))))
         return
-    out = Path(given["out"])
+    out, part = Path(given["out"]), given.get("part", "0/1")
     torch.set_num_threads(1)
 
     def make(seed: int, model: str, form: str) -> tuple[dict[str, float], Rows]:
@@ -73,23 +80,33 @@ def main() -> None:
 
     forms = given.get("forms", ",".join(FORMS)).split(",")
     models = given.get("models", ",".join(MODELS)).split(",")
-    jobs = list(product(range(int(given.get("seeds", 5))), models, forms))
-    table(out / "integers.csv", ("seed", "model", "form"), jobs, make)
+    # All forms of a checkpoint stay in one part, for they share its training.
+    trainings = share(list(product(range(int(given.get("seeds", 5))), models)), part)
+    jobs = [(*training, form) for training in trainings for form in forms]
+    table(out / f"integers-{part[0]}.csv", ("seed", "model", "form"), jobs, make)
 
 
 def lines(rows: Rows) -> list[str]:
-    """A line for each model and form: points of mAP50-95 lost, with the interval over the seeds."""
+    """A line for each model and form: points of mAP50-95 lost, and how many more than by the plain model."""
     found = {(row["model"], row["form"], row["seed"]): 100 * float(row["map"]) for row in rows}
-    out = ["| model | form | points lost | 95 % interval |", "|---|---|--:|--:|"]
-    for model, form in dict.fromkeys((row["model"], row["form"]) for row in rows if row["form"] != "float"):
-        seeds = [seed for m, f, seed in found if (m, f) == (model, form) and (model, "float", seed) in found]
-        lost = [found[model, "float", seed] - found[model, form, seed] for seed in seeds]
-        half = (
-            t.ppf(0.975, len(lost) - 1) * statistics.stdev(lost) / len(lost) ** 0.5 if len(lost) > 1 else float("nan")
-        )
-        mean = statistics.fmean(lost)
-        out.append(f"| {model} | {form} | {mean:.2f} | {mean - half:.2f} to {mean + half:.2f} |")
+    lost = {key: found[key[0], "float", key[2]] - value for key, value in found.items() if key[1] != "float"}
+    out = ["| model | form | float | lost | more than plain |", "|---|---|--:|--:|--:|"]
+    for model, form in dict.fromkeys(key[:2] for key in lost):
+        seeds = [key[2] for key in lost if key[:2] == (model, form)]
+        pairs = [seed for seed in seeds if model != MODELS[0] and (MODELS[0], form, seed) in lost]
+        before = interval([found[model, "float", seed] for seed in seeds])
+        more = [lost[model, form, seed] - lost[MODELS[0], form, seed] for seed in pairs]
+        loss = interval([lost[model, form, seed] for seed in seeds])
+        out.append(f"| {model} | {form} | {before} | {loss} | {interval(more)} |")
     return out
+
+
+def interval(values: list[float]) -> str:
+    """The mean and Student's 95 % interval."""
+    if len(values) < 2:
+        return f"{values[0]:.2f}" if values else ""
+    mean, half = statistics.fmean(values), t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+    return f"{mean:.2f} ({mean - half:.2f} to {mean + half:.2f})"
 
 
 if __name__ == "__main__":
