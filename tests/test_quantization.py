@@ -17,8 +17,15 @@ from yolo_cot.commands.runtimes.load import load
 from yolo_cot.commands.runtimes.quantize import quantize
 
 SIDE = 96
-# Of live models with random weights: integers of eight bits, and a network that spreads their rounding.
-COARSE = 0.25
+# Of live models with random weights: integers of eight bits, and a network that spreads their rounding. Boxes first, scores
+# second: those of random weights all lie near each other.
+COARSE = 0.1, 0.3
+
+
+def far(got: torch.Tensor, wanted: torch.Tensor) -> bool:
+    """Whether boxes or scores differ by more than eight bits explain."""
+    parts = slice(None, 4), slice(4, None)
+    return any(distance(got[:, part], wanted[:, part]) > coarse for part, coarse in zip(parts, COARSE))
 
 
 @pytest.mark.slow
@@ -33,8 +40,7 @@ def test_every_config_becomes_integers_and_still_sees_the_picture(config, tmp_pa
     exported = Path(yolo.export(format="onnx", imgsz=SIDE, device="cpu", verbose=False))
     file = quantize(exported, sorted(ASSETS.glob("*.jpg")), SIDE, tmp_path / "integers.onnx")
     got = torch.from_numpy(load("onnx", file)(x.numpy())[0])
-    # Boxes: scores of random weights all lie near each other.
-    assert distance(got[:, :4], wanted[:, :4]) < COARSE
+    assert not far(got, wanted)
     noise = torch.from_numpy(load("onnx", file)(torch.rand_like(x).numpy())[0])
     assert distance(noise, got) > 0.01
 
@@ -50,4 +56,4 @@ def test_a_file_of_any_size_becomes_integers_too(tmp_path, monkeypatch):
         quantize(exported, pictures, SIDE, tmp_path / "integers.onnx")
     file = quantize(exported, pictures, SIDE, tmp_path / "integers.onnx", dynamic=True)
     x = picture(64, SIDE)
-    assert distance(torch.from_numpy(load("onnx", file)(x.numpy())[0])[:, :4], output(yolo.model, x)[:, :4]) < COARSE
+    assert not far(torch.from_numpy(load("onnx", file)(x.numpy())[0]), output(yolo.model, x))
