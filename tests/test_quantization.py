@@ -17,8 +17,8 @@ from yolo_cot.commands.runtimes.load import load
 from yolo_cot.commands.runtimes.quantize import quantize
 
 SIDE = 96
-# Of live models with random weights: integers of eight bits, and a network that spreads their rounding. Boxes first, scores
-# second: those of random weights all lie near each other.
+# Of live models with random weights: integers of eight bits, and a network that spreads their rounding. Boxes first,
+# then scores, of which those of random weights all lie near each other.
 COARSE = 0.1, 0.3
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def quantize(file: Path, pictures: Sequence[Path], imgsz: int, out: Path, dynamic: bool = False) -> Path:
     """Write an ONNX file of float32 as one of integers.
 
-    What comes after the last layers with weights, the decoding of boxes and scores, stays in float32. Boxes in pixels and
-    scores below 1 end in one tensor: 255 steps over all of it are coarser than any score.
+    What comes after the last layers with weights, the decoding of boxes and scores, stays in float32. Boxes in pixels
+    and scores below 1 end in one tensor: 255 steps over all of it are coarser than any score.
 
     Args:
         file: what Ultralytics exported.
