@@ -143,19 +143,6 @@ def test_two_ranks_know_a_block_that_the_script_registered(tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-def test_tuning_knows_it(tmp_path):
-    mine, data = own_block.place(tmp_path / "there"), tiny.data(tmp_path / "d")
-    code = f"""
-import yolo_cot
-from ultralytics import YOLO
-YOLO({str(mine)!r}).tune(data={str(data)!r}, iterations=1, epochs=1, imgsz=64, batch=4, device="cpu", workers=0,
-                         plots=False, amp=False, project={str(tmp_path / "r")!r})
-"""
-    done = python(code, cwd=tmp_path, status=None)
-    assert list(tmp_path.rglob("best.pt")), done.stdout + done.stderr
-
-
-@pytest.mark.slow
 @needs_ray
 def test_rays_workers_know_it(tmp_path):
     said = ray_tune(tmp_path, status=0, model=own_block.place(tmp_path / "there"))

@@ -108,7 +108,7 @@ def test_two_ranks_know_it(kind, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_tuning_knows_it(kind, tmp_path):
     mine, data = own_block.place(tmp_path / "there", kind=kind), tiny.data(tmp_path / "d")
     code = f"""
