@@ -199,6 +199,20 @@ def test_a_runtime_that_is_not_installed_is_left_out_with_its_reason(tmp_path, m
         measure_models(small_models(tmp_path)[:1], 64, 1, ("mnn",))
 
 
+@pytest.mark.parametrize(
+    "name, plain",
+    [
+        ("yolo11s-c3k2cot.yaml", "yolo11s.yaml"),
+        ("yolov8n-outlook-pose.yaml", "yolov8n-pose.yaml"),
+        ("rtdetr-l-cot.yaml", "rtdetr-l.yaml"),
+        ("yolo11m.yaml", "yolo11m.yaml"),
+        ("cotnet50-cls.yaml", "yolo11n.yaml"),
+    ],
+)
+def test_a_model_is_compared_with_the_plain_one_of_its_base(name, plain):
+    assert bench_models.plain_of(name) == plain
+
+
 def test_quick_asks_for_little_and_a_busy_machine_is_told(tmp_path, monkeypatch):
     from yolo_cot.commands import bench
 
@@ -210,7 +224,7 @@ def test_quick_asks_for_little_and_a_busy_machine_is_told(tmp_path, monkeypatch)
 
     monkeypatch.setattr(bench, "measure_models", measured)
     monkeypatch.setattr(bench, "busy", lambda: "The machine is busy.")
-    done = here("bench", "model=a.yaml", "quick=True", f"out={tmp_path}")
-    assert asked == [(["yolo11n.yaml", "a.yaml"], 320, 5)]
+    done = here("bench", "model=yolov8s-cot-seg.yaml", "quick=True", f"out={tmp_path}")
+    assert asked == [(["yolov8s-seg.yaml", "yolov8s-cot-seg.yaml"], 320, 5)]
     assert "The machine is busy." in done.stdout
     assert "The quartiles are more than 10 % apart: a.yaml in torch." in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +38,10 @@ class Base:
     def moved(self, row: int) -> int:
         """The number in the model of a row of the base."""
         return self.pairs.index(row)
+
+    def name(self, scale: str) -> str:
+        """What it is called at a scale, such as `yolo11n-seg`; a base without scales has one name."""
+        return re.sub(r"\d+", rf"\g<0>{scale}", self.path.stem, count=1) if self.model.get("scales") else self.path.stem
 
 
 @lru_cache(maxsize=1)

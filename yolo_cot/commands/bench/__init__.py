@@ -18,7 +18,7 @@ from ..output import console, track, write_csv
 from ..timing import busy, device_name
 from .blocks import LEVELS, PUBLISHED, Row, measure_forward, measure_onnx, measure_training
 from .limits import Machine, copy_rate, matmul_rate
-from .models import RUNTIMES, measure_models
+from .models import RUNTIMES, measure_models, plain_of
 from .report import plot, print_models, print_rows
 
 # What `quick=True` takes in the place of the defaults.
@@ -30,7 +30,7 @@ BOTH = ("torch", "onnxruntime")
 class Arguments:
     """yolo-cot bench block=CoTAttention scale=n"""
 
-    model: tuple[str, ...] = argument("whole models to compare with plain yolo11n, instead of blocks", ())
+    model: tuple[str, ...] = argument("whole models, not blocks, beside the plain model of the first one's base", ())
     block: tuple[str, ...] = argument("blocks", tuple(PUBLISHED), choices=tuple(PUBLISHED))
     scale: tuple[str, ...] = argument("scales, which say how wide the blocks are", tuple(LEVELS), choices=tuple(LEVELS))
     level: tuple[str, ...] = argument("levels of the neck", tuple(LEVELS["n"]), choices=tuple(LEVELS["n"]))
@@ -63,7 +63,7 @@ def main(arguments: Arguments) -> None:
         LOGGER.warning(warning)
     screen.print(f"{device_name(device)}; torch {torch.__version__}, {torch.get_num_threads()} threads")
     if arguments.model:
-        names = ["yolo11n.yaml", *arguments.model]
+        names = list(dict.fromkeys([plain_of(arguments.model[0]), *arguments.model]))
         models = measure_models(names, arguments.imgsz, arguments.rounds, arguments.runtime)
         print_models(screen, models)
         write_csv(out / "models.csv", models)

@@ -19,7 +19,9 @@ from ultralytics.utils import ASSETS, LOGGER
 
 from ...plugin.build import build
 from ...plugin.checkpoint import save_full
+from ...yaml_edit.base import find_base
 from ...yaml_edit.files import find_model
+from ...yaml_edit.reading import read_model
 from ..output import announce
 from ..runtimes.export import export_into
 from ..runtimes.formats import missing, obstacle, runs_here
@@ -83,6 +85,17 @@ def measure_models(names: Sequence[str], imgsz: int, rounds: int, runtimes: Sequ
             first = times[names[0]]
             rows += [ModelRow(n, runtime, median(times[n]), *ratio(times[n], first)) for n in names]
     return rows
+
+
+def plain_of(name: str) -> str:
+    """The YAML of the plain model that a model was made from, at its scale; plain yolo11n where there is none.
+
+    Raises:
+        FileNotFoundError: no such YAML.
+    """
+    path, scale = find_model(name)
+    base = find_base(read_model(path))
+    return f"{base.name(scale)}.yaml" if base else "yolo11n.yaml"
 
 
 def _there(runtime: str) -> bool:

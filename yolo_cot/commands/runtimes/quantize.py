@@ -11,6 +11,7 @@ from ..quickstart.onnx_check import prepare
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+
 def quantize(file: Path, pictures: Sequence[Path], imgsz: int, out: Path, dynamic: bool = False) -> Path:
     """Write an ONNX file of float32 as one of integers.
 

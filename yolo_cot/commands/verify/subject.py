@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,7 +125,7 @@ def _plain(network: Any, pictures: NDArray[np.float32], folder: Path, task: str)
     if base is None:
         return None, "", reference
     scale = config.get("scale", "") if base.model.get("scales") else ""
-    name = re.sub(r"\d+", rf"\g<0>{scale}", base.path.stem, count=1)
+    name = base.name(scale)
     if row_texts(config, {}) == row_texts(base.model, {}):
         return None, name, reference
     plain: Any = build({**base.model, "nc": len(network.names)}, scale, base.path.name)
