@@ -10,12 +10,13 @@ import pytest
 
 from tests.commands.ablate.ablations import finish, pretended
 from yolo_cot.commands.ablate.report import write_report
-from yolo_cot.commands.ablate.report.latex import plain
+from yolo_cot.commands.ablate.report.document import Document, Table
+from yolo_cot.commands.ablate.report.latex import latex, plain
 from yolo_cot.commands.ablate.results import Results
 
 NAMES = ["50% & more", "a_b#c", "{d} \\ ~ ^", "<e> $f$ | g"]
 DOCUMENT = r"""\documentclass{article}
-\usepackage{booktabs,graphicx}
+\usepackage{array,booktabs,graphicx}
 \begin{document}
 \input{tables.tex}
 \end{document}
@@ -60,6 +61,12 @@ def test_every_table_is_there_for_latex_and_as_csv_with_seeds_and_intervals(fold
         "60.00 [60.00, 60.00]",
         "-",
     ]
+
+
+def test_long_words_are_wrapped_and_figures_are_not():
+    rows = [["yolo11n-cot against yolo11n-width-0.2812", "-1.00 to 1.00", "no"]]
+    text = latex(Document("t", [Table("of", "A caption.", ["comparison", "interval", "shown"], rows, ["shown"])]))
+    assert r"\begin{tabular}{>{\raggedright\arraybackslash}p{0.26\linewidth}rl}" in text
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")

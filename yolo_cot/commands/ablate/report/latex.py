@@ -1,4 +1,4 @@
-"""The tables of a report for LaTeX: `\\input{tables.tex}`, with the packages booktabs and graphicx."""
+"""The tables of a report for LaTeX: `\\input{tables.tex}`, with the packages array, booktabs and graphicx."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 
 from .document import Document, Table
 
+# Words longer than this are wrapped: one line of them would make everything beside it too small to read.
+WRAPPED, COLUMN = 26, r">{\raggedright\arraybackslash}p{0.26\linewidth}"
 SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -20,17 +22,18 @@ SPECIAL = {
 
 def latex(document: Document) -> str:
     """Every table of the report as a floating table of its own, labelled `tab:NAME`."""
-    head = f"% {' '.join(document.title.split())}\n% Needs \\usepackage{{booktabs,graphicx}}.\n"
+    head = f"% {' '.join(document.title.split())}\n% Needs \\usepackage{{array,booktabs,graphicx}}.\n"
     return head + "\n".join(map(_table, document.tables))
 
 
 def _table(table: Table) -> str:
-    columns = "".join("l" if table.words(i) else "r" for i in range(len(table.header)))
+    columns = "".join(_column(table, i) for i in range(len(table.header)))
     lines = [" & ".join(map(plain, cells)) + r" \\" for cells in (table.header, *table.rows)]
     return "\n".join(
         [
             r"\begin{table}[htbp]",
             r"\centering",
+            r"\setlength{\tabcolsep}{4pt}",
             rf"\caption{{{plain(table.caption)}}}",
             rf"\label{{tab:{table.name}}}",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
@@ -45,6 +48,12 @@ def _table(table: Table) -> str:
             "",
         ]
     )
+
+
+def _column(table: Table, index: int) -> str:
+    if not table.words(index):
+        return "r"
+    return COLUMN if max((len(row[index]) for row in table.rows), default=0) > WRAPPED else "l"
 
 
 def plain(text: str) -> str:

@@ -85,6 +85,7 @@ def lines(
         (line,) = axes.plot(x, values.mean(0), dashes, lw=1.4, label=name)
         axes.fill_between(x, values.min(0), values.max(0), color=line.get_color(), alpha=0.15, lw=0)
     axes.set(xlabel=xlabel, ylabel=ylabel, **({"xlim": (0, 1), "ylim": (0, 1.02)} if unit else {}))
+    axes.xaxis.get_major_locator().set_params(integer=not unit)
     axes.grid(lw=0.4)
     figure.legend(fontsize=7.5, loc="outside lower left", frameon=False)
     return save(figure, file)
