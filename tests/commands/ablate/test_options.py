@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.commands.ablate.ablations import PLAIN
+from tests.commands.ablate.ablations import PLAIN, pretended
 from tests.commands.verbs import call
 from yolo_cot.commands import ablate
 from yolo_cot.commands.ablate.models import given
@@ -45,6 +45,21 @@ def test_every_run_gets_the_same_budget():
 def test_an_argument_that_does_not_fit_is_refused(words, message):
     with pytest.raises(ValueError, match=message):
         call(ablate, **words)
+
+
+def test_another_report_compares_what_the_ablation_was_begun_with(tmp_path, monkeypatch):
+    plan = pretended(tmp_path, {"yolo11n": [0.6, 0.61], "yolo11n-cot": [0.6, 0.61]})
+    plan.own = {"metric": "last_map50", "confidence": 0.9, "any_budget": True}
+    plan.save()
+    monkeypatch.setattr(ablate, "latencies", lambda *given: {})
+    page, said = tmp_path / "report.md", r"Another metric: this ablation was made with metric=last\_map50."
+    call(ablate, report=True, project=tmp_path)
+    text = page.read_text()
+    assert "mAP50 of the last epoch" in text
+    assert "Intervals are at 90.00% each." in text
+    assert said not in text
+    call(ablate, report=True, project=tmp_path, metric="map")
+    assert said in page.read_text()
 
 
 def test_weights_that_are_not_there_are_refused():

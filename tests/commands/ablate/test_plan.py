@@ -37,6 +37,14 @@ def test_more_seeds_and_models_may_be_added_and_nothing_else(tmp_path):
             prepare(Plan(tmp_path, dict(settings), seeds=2, **more), entries(found))
 
 
+def test_another_metric_stands_in_the_history(tmp_path):
+    made = pretended(tmp_path, {"yolo11n": [0.6], "yolo11n-cot": [0.6]})
+    asked = Plan(tmp_path, dict(made.settings), seeds=1, own={"metric": "last_map"})
+    plan = prepare(asked, entries(models("yolo11n", "yolo11n-cot")))
+    assert plan.history[-1][1] == "metric: last_map, before: the task's own"
+    assert plan.own == {"metric": "last_map"}
+
+
 def test_a_data_yaml_that_changed_is_refused(tmp_path):
     inputs(tmp_path)
     data, one = tmp_path / "d" / "data.yaml", entries(models("yolo11n"))

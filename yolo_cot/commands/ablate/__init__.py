@@ -10,7 +10,7 @@ from .folder_lock import folder_lock
 from .inputs import digests
 from .latency import latencies
 from .models import check_gates, given, with_controls
-from .options import Arguments, own, train_settings
+from .options import Arguments, as_begun, own, train_settings
 from .plan import Plan, Run, load
 from .prepare import prepare
 from .report import write_report
@@ -33,7 +33,8 @@ def main(arguments: Arguments) -> None:
     elif arguments.sd is not None:
         raise ValueError("sd= belongs to plan=, the gain to plan for. Example: yolo-cot ablate plan=1.0 sd=0.8")
     elif arguments.report:
-        report(load(arguments.project.resolve()), arguments)
+        plan = load(arguments.project.resolve())
+        report(plan, as_begun(arguments, plan.own))
     elif not (arguments.models and arguments.data):
         raise ValueError(f"yolo-cot ablate needs models= and data=. Example: {Arguments.__doc__}")
     else:

@@ -15,6 +15,7 @@ def caveats(results: Results) -> list[str]:
     """What weakens the comparisons, one paragraph each; empty if nothing does."""
     found = [
         unfinished(results),
+        another_metric(results),
         *data_order(results),
         handicapped(results),
         closed_gates(results),
@@ -35,6 +36,17 @@ def unfinished(results: Results) -> str:
     return (
         f"A look on the way: {count} are not finished and left out ({names}). "
         f"The stated chance holds for the end that was planned, not for the best of several looks.{damaged}"
+    )
+
+
+def another_metric(results: Results) -> str:
+    """A metric that is not the one which the ablation was begun with."""
+    if results.metric_planned:
+        return ""
+    begun = results.plan.own.get("metric", "the task's own")
+    return (
+        f"Another metric: this ablation was made with metric={begun}. What is chosen after a look at the results shows "
+        "less than it seems to."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,17 @@ def own(arguments: Arguments) -> dict[str, Any]:
         for field in fields(arguments)
         if field.name not in ELSEWHERE and (value := getattr(arguments, field.name)) != field.default
     }
+
+
+# What another report of the same runs takes over, unless told otherwise: who could choose after a look would.
+KEPT = ("metric", "confidence", "runtime")
+
+
+def as_begun(arguments: Arguments, before: dict[str, Any]) -> Arguments:
+    """The arguments with what an ablation was begun with in the place of defaults; `before` is its plan's `own`."""
+    defaults = {field.name: field.default for field in fields(arguments)}
+    kept = {name: before[name] for name in KEPT if name in before and getattr(arguments, name) == defaults[name]}
+    return replace(arguments, **kept)
 
 
 def train_settings(arguments: Arguments) -> dict[str, Any]:

@@ -47,6 +47,9 @@ def prepare(asked: Plan, models: Sequence[tuple[Entry, str]]) -> Plan:
         file = plan.model_file(entry.label)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, text)
+    before, now = (each.own.get("metric", "the task's own") for each in (plan, asked))
+    if before != now:
+        plan.note(f"metric: {now}, before: {before}")
     plan.models, plan.own = list(entries.values()), asked.own
     if added:
         plan.note(f"models: {', '.join(added)}")

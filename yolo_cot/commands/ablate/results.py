@@ -54,6 +54,11 @@ class Results:
         return title(self.plan.task, self.epoch, self.metric)
 
     @property
+    def metric_planned(self) -> bool:
+        """Whether what is compared is what the ablation was begun with."""
+        return asked(self.plan.task, self.plan.own.get("metric", "")) == (self.epoch, self.metric)
+
+    @property
     def all(self) -> list[dict[str, Any]]:
         """Every result."""
         return [result for runs in self.runs.values() for result in runs.values()]
