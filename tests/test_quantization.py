@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from torchvision.ops import box_iou
 from ultralytics import YOLO
 from ultralytics.utils import ASSETS
 
@@ -43,6 +45,22 @@ def test_every_config_becomes_integers_and_still_sees_the_picture(config, tmp_pa
     assert not far(got, wanted)
     noise = torch.from_numpy(load("onnx", file)(torch.rand_like(x).numpy())[0])
     assert distance(noise, got) > 0.01
+
+
+@pytest.mark.slow
+def test_a_trained_model_finds_in_integers_what_it_finds_in_float32(shared, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    yolo = YOLO(shutil.copy(shared / "data/weights/yolo11n-coco-approx.pt", tmp_path / "best.pt"))
+    exported = Path(yolo.export(format="onnx", imgsz=320, device="cpu", verbose=False))
+    file = quantize(exported, sorted(ASSETS.glob("*.jpg")), 320, tmp_path / "integers.onnx")
+    sure = {"imgsz": 320, "conf": 0.5, "device": "cpu", "verbose": False}
+    for shot in sorted(ASSETS.glob("*.jpg")):
+        wanted, got = (YOLO(model, task="detect")(shot, **sure)[0].boxes for model in (exported, file))
+        assert len(wanted) >= 2
+        assert sorted(got.cls.tolist()) == sorted(wanted.cls.tolist())
+        overlap = box_iou(wanted.xyxy, got.xyxy) * (wanted.cls[:, None] == got.cls)
+        assert overlap.amax(1).min() > 0.8
 
 
 @pytest.mark.slow

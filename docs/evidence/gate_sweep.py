@@ -3,7 +3,7 @@
     python docs/evidence/gate_sweep.py bccd=bccd.yaml aquarium=aquarium.yaml weights=yolo11n.pt out=runs/gates part=0/1
 
 With `multiple=10`, the multiple that the first 36 trainings have chosen, the other starts are trained too.
-`optimizers=SGD,AdamW` leaves out MuSGD, which orthogonalises in bfloat16: a processor that only imitates that type takes
+`optimizers=SGD,AdamW` leaves out MuSGD, which orthogonalises in bfloat16: a processor that imitates that type takes
 half a minute for a step. The plan, with the criterion, is in plan.md.
 """
 

@@ -24,7 +24,8 @@ from yolo_cot.commands.runtimes.quantize import quantize
 from yolo_cot.plugin.datasets import dataset_files
 
 MODELS = ("yolo11n", "yolo11n-cot", "yolo11n-outlook", "yolo11n-cotblock")
-FORMS = ("float", "onnx", "openvino")
+RUNTIMES = {"onnx": "onnxruntime", "openvino": "OpenVINO"}
+FORMS = ("float", *RUNTIMES)
 CALIBRATION = 100  # pictures
 EPOCHS, SIDE = 12, 192
 
@@ -91,14 +92,15 @@ def lines(rows: Rows) -> list[str]:
     """A line for each model and form: points of mAP50-95 lost, and how many more than by the plain model."""
     found = {(row["model"], row["form"], row["seed"]): 100 * float(row["map"]) for row in rows}
     lost = {key: found[key[0], "float", key[2]] - value for key, value in found.items() if key[1] != "float"}
-    out = ["| model | form | float | lost | more than plain |", "|---|---|--:|--:|--:|"]
-    for model, form in dict.fromkeys(key[:2] for key in lost):
+    out = ["| model | runtime | in float32 | lost | lost beyond plain |", "|---|---|--:|--:|--:|"]
+    for (form, runtime), model in product(RUNTIMES.items(), MODELS):
         seeds = [key[2] for key in lost if key[:2] == (model, form)]
         pairs = [seed for seed in seeds if model != MODELS[0] and (MODELS[0], form, seed) in lost]
         before = interval([found[model, "float", seed] for seed in seeds])
-        more = [lost[model, form, seed] - lost[MODELS[0], form, seed] for seed in pairs]
         loss = interval([lost[model, form, seed] for seed in seeds])
-        out.append(f"| {model} | {form} | {before} | {loss} | {interval(more)} |")
+        more = interval([lost[model, form, seed] - lost[MODELS[0], form, seed] for seed in pairs])
+        if seeds:
+            out.append(f"| {model} | {runtime} | {before} | {loss} | {more}{' |' if more else '|'}")
     return out
 
 

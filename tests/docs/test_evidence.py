@@ -21,7 +21,7 @@ def scripts(monkeypatch):
     import trainings
 
     yield gate_tables, trainings
-    for name in ("gate_tables", "trainings", "keep", "speed", "formats"):
+    for name in ("gate_tables", "trainings", "keep", "speed", "formats", "integers"):
         sys.modules.pop(name, None)
 
 
@@ -106,11 +106,27 @@ def test_the_table_of_formats_is_what_verify_left(monkeypatch):
 def test_what_integers_cost_has_its_interval_over_the_seeds(scripts):
     import integers
 
-    maps = {"float": (0.50, 0.52, 0.54), "onnx": (0.49, 0.50, 0.51)}
+    maps = {
+        ("yolo11n", "float"): (0.50, 0.52, 0.54),
+        ("yolo11n", "onnx"): (0.49, 0.50, 0.51),
+        ("yolo11n-cot", "float"): (0.60, 0.60, 0.60),
+        ("yolo11n-cot", "onnx"): (0.58, 0.57, 0.56),
+    }
     rows = [
-        {"model": "yolo11n", "form": form, "seed": str(seed), "map": str(value)}
-        for form, values in maps.items()
+        {"model": model, "form": form, "seed": str(seed), "map": str(value)}
+        for (model, form), values in maps.items()
         for seed, value in enumerate(values)
     ]
-    assert integers.lines(rows)[2:] == ["| yolo11n | onnx | 2.00 | -0.48 to 4.48 |"]
-    sys.modules.pop("integers")
+    assert integers.lines(rows)[2:] == [
+        "| yolo11n | onnxruntime | 52.00 (47.03 to 56.97) | 2.00 (-0.48 to 4.48) | |",
+        "| yolo11n-cot | onnxruntime | 60.00 (60.00 to 60.00) | 3.00 (0.52 to 5.48) | 1.00 (1.00 to 1.00) |",
+    ]
+
+
+def test_the_table_of_integers_is_what_the_kept_results_give(scripts):
+    import integers
+
+    _, trainings = scripts
+    lines = integers.lines(trainings.read(*FOLDER.glob("integers/integers-?.csv")))
+    assert len(lines) == 2 + 8
+    assert "\n".join(lines) in (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
