@@ -54,13 +54,14 @@ def test_a_trained_model_finds_in_integers_what_it_finds_in_float32(shared, tmp_
     yolo = YOLO(shutil.copy(shared / "data/weights/yolo11n-coco-approx.pt", tmp_path / "best.pt"))
     exported = Path(yolo.export(format="onnx", imgsz=320, device="cpu", verbose=False))
     file = quantize(exported, sorted(ASSETS.glob("*.jpg")), 320, tmp_path / "integers.onnx")
-    sure = {"imgsz": 320, "conf": 0.5, "device": "cpu", "verbose": False}
     for shot in sorted(ASSETS.glob("*.jpg")):
-        wanted, got = (YOLO(model, task="detect")(shot, **sure)[0].boxes for model in (exported, file))
+        settings = {"imgsz": 320, "device": "cpu", "verbose": False}
+        every, got = (YOLO(model, task="detect")(shot, **settings)[0].boxes for model in (exported, file))
+        wanted = every[every.conf > 0.5]
         assert len(wanted) >= 2
-        assert sorted(got.cls.tolist()) == sorted(wanted.cls.tolist())
-        overlap = box_iou(wanted.xyxy, got.xyxy) * (wanted.cls[:, None] == got.cls)
-        assert overlap.amax(1).min() > 0.8
+        overlap, same = (box_iou(wanted.xyxy, got.xyxy) * (wanted.cls[:, None] == got.cls)).max(1)
+        assert overlap.min() > 0.8
+        assert (got.conf[same] - wanted.conf).abs().max() < 0.15
 
 
 @pytest.mark.slow
