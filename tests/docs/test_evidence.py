@@ -34,6 +34,15 @@ def test_the_table_of_the_positive_control_is_what_the_kept_results_give(scripts
     assert "\n".join(lines) in (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 
 
+def test_the_tables_of_the_sweep_are_what_the_kept_results_give(scripts):
+    gate_tables, trainings = scripts
+    rows = [r for r in trainings.read(*FOLDER.glob("gates/gate-sweep-?.csv")) if r["start"] == "0.0"]
+    page = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+    assert len(rows) == 36
+    assert "\n".join(gate_tables.sweep(rows)) in page
+    assert "\n".join(gate_tables.opened(rows)) in page
+
+
 def test_the_tables_of_speed_and_of_formats_are_what_the_kept_results_give(scripts):
     import formats
     import speed
