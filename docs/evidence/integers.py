@@ -10,12 +10,11 @@ line prints what is lost, and what more than by the plain model, with 95 % inter
 
 from __future__ import annotations
 
-import statistics
 from itertools import product
 from pathlib import Path
 
 import torch
-from scipy.stats import t
+from gate_tables import interval
 from trainings import Rows, arguments, read, share, table
 from ultralytics import YOLO
 
@@ -96,20 +95,18 @@ def lines(rows: Rows) -> list[str]:
     for (form, runtime), model in product(RUNTIMES.items(), MODELS):
         seeds = [key[2] for key in lost if key[:2] == (model, form)]
         pairs = [seed for seed in seeds if model != MODELS[0] and (MODELS[0], form, seed) in lost]
-        before = interval([found[model, "float", seed] for seed in seeds])
-        loss = interval([lost[model, form, seed] for seed in seeds])
-        more = interval([lost[model, form, seed] - lost[MODELS[0], form, seed] for seed in pairs])
+        before = told([found[model, "float", seed] for seed in seeds])
+        loss = told([lost[model, form, seed] for seed in seeds])
+        more = told([lost[model, form, seed] - lost[MODELS[0], form, seed] for seed in pairs])
         if seeds:
             out.append(f"| {model} | {runtime} | {before} | {loss} | {more}{' |' if more else '|'}")
     return out
 
 
-def interval(values: list[float]) -> str:
-    """The mean and Student's 95 % interval."""
-    if len(values) < 2:
-        return f"{values[0]:.2f}" if values else ""
-    mean, half = statistics.fmean(values), t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
-    return f"{mean:.2f} ({mean - half:.2f} to {mean + half:.2f})"
+def told(values: list[float]) -> str:
+    """The mean and Student's 95 % interval; empty where there is nothing."""
+    mean, low, high = interval(values)
+    return f"{mean:.2f} ({low:.2f} to {high:.2f})" if values else ""
 
 
 if __name__ == "__main__":
