@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from tests.commands.ablate.ablations import pretended
+from tests.commands.ablate.ablations import finish, pretended
 from tests.conftest import ROOT
-from yolo_cot.commands.ablate.plan import load
+from yolo_cot.commands.ablate.plan import Run, load
+from yolo_cot.commands.ablate.results import Results
 
 FOLDER = ROOT / "docs" / "evidence"
 
@@ -21,7 +22,7 @@ def scripts(monkeypatch):
     import trainings
 
     yield gate_tables, trainings
-    for name in ("gate_tables", "trainings", "keep", "speed", "formats", "integers"):
+    for name in ("gate_tables", "trainings", "keep", "speed", "formats", "integers", "settled"):
         sys.modules.pop(name, None)
 
 
@@ -139,3 +140,23 @@ def test_the_table_of_integers_is_what_the_kept_results_give(scripts):
     lines = integers.lines(trainings.read(*FOLDER.glob("integers/integers-?.csv")))
     assert len(lines) == 2 + 8
     assert "\n".join(lines) in (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_of_the_settled_trainings_are_what_the_kept_results_give(scripts):
+    import settled
+
+    page = settled.PAGE.read_text(encoding="utf-8")
+    assert settled.PLACE.search(page)
+    assert settled.with_tables(page) == page
+
+
+def test_curves_of_gates_are_looked_at_along_the_training_in_the_mean_over_the_seeds(scripts, tmp_path):
+    import settled
+
+    made = pretended(tmp_path, {"yolo11n": [0.6], "yolo11n-cot": [None, None]}, epochs=12)
+    for seed, factor in enumerate((1, 3)):
+        curve = [factor * epoch / 100 for epoch in range(1, 13)]
+        finish(Run(made, "yolo11n-cot", seed), 0.6, gates={"11.CoTAttention": curve})
+    table = settled.gates(Results(made))
+    assert table.header == ["model", "gate", "seeds", *(f"epoch {n}" for n in (1, 2, 6, 9, 12))]
+    assert table.rows == [["yolo11n-cot", "11.CoTAttention", "2", "0.020", "0.040", "0.120", "0.180", "0.240"]]

@@ -14,7 +14,7 @@ from ..timing import relative_difference
 TOLERANCE = 1e-3  # of float32 outputs and gradients, relative to the largest
 
 
-class ParityError(RuntimeError):
+class ParityError(ValueError):
     """Two forms that must agree do not; no time is reported."""
 
 
