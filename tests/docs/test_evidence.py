@@ -22,7 +22,7 @@ def scripts(monkeypatch):
     import trainings
 
     yield gate_tables, trainings
-    for name in ("gate_tables", "trainings", "keep", "speed", "formats", "integers", "settled"):
+    for name in ("gate_tables", "trainings", "keep", "speed", "formats", "integers", "settled", "fusion_tables"):
         sys.modules.pop(name, None)
 
 
@@ -53,6 +53,15 @@ def test_the_tables_of_speed_and_of_formats_are_what_the_kept_results_give(scrip
     assert speed.with_tables(page) == page
     page = formats.PAGE.read_text(encoding="utf-8")
     assert formats.PLACE.search(page)[0].partition("\n")[2].startswith(formats.table(formats.kept()))
+
+
+def test_the_table_of_the_fusion_ablation_is_what_the_kept_results_give(scripts):
+    import fusion_tables
+
+    _, trainings = scripts
+    rows = trainings.read(*sorted(FOLDER.glob("gates/fusion-?.csv")))
+    assert len(rows) == 30
+    assert "\n".join(fusion_tables.lines(rows)) in (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 
 
 def test_intervals_are_students(scripts):
