@@ -37,11 +37,15 @@ def test_the_table_of_the_positive_control_is_what_the_kept_results_give(scripts
 
 def test_the_tables_of_the_sweep_are_what_the_kept_results_give(scripts):
     gate_tables, trainings = scripts
-    rows = [r for r in trainings.read(*FOLDER.glob("gates/gate-sweep-?.csv")) if r["start"] == "0.0"]
+    every = trainings.read(*FOLDER.glob("gates/gate-sweep-?.csv"))
+    rows = [r for r in every if r["start"] == "0.0"]
     page = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
     assert len(rows) == 36
     assert "\n".join(gate_tables.sweep(rows)) in page
     assert "\n".join(gate_tables.opened(rows)) in page
+    others = [r for r in every if r["start"] != "0.0" and r["multiple"] == "10"]
+    assert len(others) == 24
+    assert "\n".join(gate_tables.starts([*rows, *others], "10")) in page
 
 
 def test_the_tables_of_speed_and_of_formats_are_what_the_kept_results_give(scripts):
