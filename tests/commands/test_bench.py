@@ -9,6 +9,7 @@ import torch
 
 from tests.live import assert_sees
 from tests.processes import here
+from yolo_cot import cli
 from yolo_cot.commands.bench import blocks as bench_blocks
 from yolo_cot.commands.bench import in_fresh_processes
 from yolo_cot.commands.bench import models as bench_models
@@ -228,3 +229,13 @@ def test_quick_asks_for_little_and_a_busy_machine_is_told(tmp_path, monkeypatch)
     assert asked == [(["yolov8s-seg.yaml", "yolov8s-cot-seg.yaml"], 320, 5)]
     assert "The machine is busy." in done.stdout
     assert "The quartiles are more than 10 % apart: a.yaml in torch." in done.stdout
+
+
+def test_a_failed_parity_is_told_in_one_line(monkeypatch, tmp_path):
+    def differs(*_):
+        raise ParityError("a.yaml at (1, 3, 32, 32): onnxruntime differs from PyTorch by 1.0e+00.")
+
+    monkeypatch.setattr("yolo_cot.commands.bench.measure_models", differs)
+    monkeypatch.setattr("sys.argv", ["yolo-cot", "bench", "model=yolo11n-cot.yaml", f"out={tmp_path}"])
+    with pytest.raises(SystemExit, match=r"^yolo-cot: a\.yaml at .* differs from PyTorch by"):
+        cli.main()
