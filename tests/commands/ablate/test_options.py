@@ -49,17 +49,21 @@ def test_an_argument_that_does_not_fit_is_refused(words, message):
 
 def test_another_report_compares_what_the_ablation_was_begun_with(tmp_path, monkeypatch):
     plan = pretended(tmp_path, {"yolo11n": [0.6, 0.61], "yolo11n-cot": [0.6, 0.61]})
-    plan.own = {"metric": "last_map50", "confidence": 0.9, "any_budget": True}
+    plan.own = {"metric": "last_map50", "confidence": 0.9, "runtime": "onnx", "any_budget": True}
     plan.save()
-    monkeypatch.setattr(ablate, "latencies", lambda *given: {})
+    runtimes = []
+    monkeypatch.setattr(ablate, "latencies", lambda plan, runtime, device: runtimes.append(runtime) or {})
     page, said = tmp_path / "report.md", r"Another metric: this ablation was made with metric=last\_map50."
     call(ablate, report=True, project=tmp_path)
     text = page.read_text()
     assert "mAP50 of the last epoch" in text
     assert "Intervals are at 90.00% each." in text
     assert said not in text
-    call(ablate, report=True, project=tmp_path, metric="map")
-    assert said in page.read_text()
+    call(ablate, report=True, project=tmp_path, metric="map", confidence=0.95, runtime="torch")
+    text = page.read_text()
+    assert said in text
+    assert "Intervals are at 95.00% each." in text  # as by default, and yet taken because it is named
+    assert runtimes == ["onnx", "torch"]
 
 
 def test_weights_that_are_not_there_are_refused():

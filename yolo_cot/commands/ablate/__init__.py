@@ -10,7 +10,7 @@ from .folder_lock import folder_lock
 from .inputs import digests
 from .latency import latencies
 from .models import check_gates, given, with_controls
-from .options import Arguments, as_begun, own, train_settings
+from .options import Arguments, Look, look, own, train_settings
 from .plan import Plan, Run, load
 from .prepare import prepare
 from .report import write_report
@@ -34,7 +34,7 @@ def main(arguments: Arguments) -> None:
         raise ValueError("sd= belongs to plan=, the gain to plan for. Example: yolo-cot ablate plan=1.0 sd=0.8")
     elif arguments.report:
         plan = load(arguments.project.resolve())
-        report(plan, as_begun(arguments, plan.own))
+        report(plan, look(arguments, plan.own), arguments.device[0])
     elif not (arguments.models and arguments.data):
         raise ValueError(f"yolo-cot ablate needs models= and data=. Example: {Arguments.__doc__}")
     else:
@@ -62,7 +62,7 @@ def ablate(arguments: Arguments) -> None:
             plan = prepare(asked, [(model.entry, model.text) for model in models])
             labels = {model.label for model in models}
             failed = make([r for r in plan.runs() if r.label in labels and r.seed < arguments.seeds], arguments)
-            report(plan, arguments)
+            report(plan, look(arguments, {}), arguments.device[0])
     except KeyboardInterrupt:
         sys.exit("yolo-cot: stopped. Finished runs are kept; the same command goes on.")
     except OSError as error:
@@ -84,11 +84,11 @@ def make(runs: list[Run], arguments: Arguments) -> list[Run]:
     return progress.failed
 
 
-def report(plan: Plan, arguments: Arguments) -> None:
+def report(plan: Plan, how: Look, device: str) -> None:
     """Write the report of what is finished, and print what was found."""
-    results = Results(plan, arguments.metric)
-    times = latencies(plan, arguments.runtime, arguments.device[0])
-    for sentence in write_report(results, times, arguments.confidence):
+    results = Results(plan, how.metric)
+    times = latencies(plan, how.runtime, device)
+    for sentence in write_report(results, times, how.confidence):
         print(sentence)
     print(f"written: {plan.folder / 'report.html'}, report.md, results.csv, comparisons.csv, tables.tex")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from ultralytics.cfg import get_cfg
@@ -35,10 +36,10 @@ class Arguments:
     controls: bool = argument("whether to add a plain convolution and a wider base as controls", True)
     equal_latency: bool = argument("whether to add the base widened to the same time in onnxruntime", False)
     any_budget: bool = argument("whether to train models whose gates cannot open in the steps there are", False)
-    runtime: str = argument("where the time for a picture is taken", "torch", choices=RUNTIMES)
+    runtime: str | None = argument("where the time for a picture is taken (torch by default)", None, choices=RUNTIMES)
     ray: str = argument("the address of a Ray cluster, or auto; without it this machine alone", "")
     metric: str = argument("what is compared, such as map, map50, last_map; the task's own by default", "")
-    confidence: float = argument("of all intervals of the comparisons together", 0.95, rule=SURE)
+    confidence: float | None = argument("of all intervals together, 0.95 by default", None, rule=SURE)
     report: bool = argument("whether to write only the report of what is finished", False)
     plan: float | None = argument("only say how many seeds show a gain of so many points", None, rule=POINTS)
     sd: float | None = argument("the spread to plan with, in points; that of the project's runs by default", None)
@@ -58,15 +59,18 @@ def own(arguments: Arguments) -> dict[str, Any]:
     }
 
 
-# What another report of the same runs takes over, unless told otherwise: who could choose after a look would.
-KEPT = ("metric", "confidence", "runtime")
+class Look(NamedTuple):
+    """How the runs of an ablation are looked at."""
+
+    metric: str = ""  # the task's own
+    confidence: float = 0.95
+    runtime: str = "torch"
 
 
-def as_begun(arguments: Arguments, before: dict[str, Any]) -> Arguments:
-    """The arguments with what an ablation was begun with in the place of defaults; `before` is its plan's `own`."""
-    defaults = {field.name: field.default for field in fields(arguments)}
-    kept = {name: before[name] for name in KEPT if name in before and getattr(arguments, name) == defaults[name]}
-    return replace(arguments, **kept)
+def look(arguments: Arguments, begun: Mapping[str, Any]) -> Look:
+    """What is named, else what the ablation was begun with (its plan's `own`): who could choose after a look would."""
+    before = {**Look()._asdict(), **begun}
+    return Look(*(getattr(arguments, name) or before[name] for name in Look._fields))
 
 
 def train_settings(arguments: Arguments) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .options import Arguments
+from .options import Arguments, look
 from .plan import load
 from .results import Results
 from .statistics import pooled, seeds_needed
@@ -19,6 +19,7 @@ def tell(arguments: Arguments) -> str:
         ValueError: neither is there.
     """
     gain, count = float(arguments.plan or 0), comparisons(arguments)
+    confidence = look(arguments, {}).confidence
     sd, upper, source = arguments.sd, None, "as given with sd="
     if sd is None:
         if not (arguments.project / "plan.json").is_file():
@@ -33,12 +34,12 @@ def tell(arguments: Arguments) -> str:
         source = f"of {results.title}, from the {seeds} seeds in {arguments.project}"
 
     def needed(spread: float) -> str:
-        return f"{seeds_needed(gain, spread, count, arguments.confidence, CHANCE)} seeds"
+        return f"{seeds_needed(gain, spread, count, confidence, CHANCE)} seeds"
 
     lines = [
         f"Spread of the paired differences: {sd:.2f} points, {source}.",
         f"To show a gain of {gain:g} points with {CHANCE:.0%} chance, {count} comparison{'s' * (count > 1)} beside "
-        f"each other, at {arguments.confidence:.0%} confidence in all: {needed(sd)}.",
+        f"each other, at {confidence:.0%} confidence in all: {needed(sd)}.",
     ]
     if upper is not None:
         limit = f"it may be as large as {upper:.2f} points (80% limit), then {needed(upper)}"
