@@ -42,9 +42,9 @@ def draw(results: Results, compared: Compared, latency: dict[str, Any], folder: 
     by_label = {label: list(runs.values()) for label, runs in results.runs.items() if runs}
     curves = {label: [[100 * v for v in run["curve"]] for run in runs] for label, runs in by_label.items()}
     if max((len(curve) for of in curves.values() for curve in of), default=0) > 1:
-        made["training"] = Picture(
-            lines(curves, folder / "training.svg", "epoch", "points on val"), f"The trainings on the val split. {BAND}"
-        )
+        file = lines(curves, folder / "training.svg", "epoch", "points on val", late=True)
+        caption = f"The trainings on the val split, without what is lower than all behind the first quarter. {BAND}"
+        made["training"] = Picture(file, caption)
     gates = {
         f"{label} {gate}": [run["gates"][gate] for run in runs if len(run["gates"].get(gate, ())) > 1]
         for label, runs in by_label.items()
@@ -74,17 +74,37 @@ CURVES = {
 
 
 def lines(
-    curves: Mapping[str, Sequence[Sequence[float]]], file: Path, xlabel: str, ylabel: str, unit: bool = False
+    curves: Mapping[str, Sequence[Sequence[float]]],
+    file: Path,
+    xlabel: str,
+    ylabel: str,
+    *,
+    unit: bool = False,
+    late: bool = False,
 ) -> Path:
-    """Draw for every name the mean of its curves and the band between the lowest and the highest."""
+    """Draw for every name the mean of its curves and the band between the lowest and the highest.
+
+    Args:
+        curves: by name, the curves of all seeds.
+        file: the picture.
+        xlabel: what is across.
+        ylabel: what is up.
+        unit: whether both go from 0 to 1; else a curve has a value for every epoch.
+        late: whether to show only the heights behind the first quarter of the epochs: a start from 0 would press the
+            end of all curves into one line.
+    """
     figure, axes = canvas(2.6 + 0.17 * len(curves))
+    heights: list[float] = []
     # Other dashes, too: curves of models that do the same lie on each other.
     for (name, of), dashes in zip(curves.items(), itertools.cycle(("-", "--", ":"))):
         values = np.array([curve[: min(map(len, of))] for curve in of])
         x = np.linspace(0, 1, values.shape[1]) if unit else np.arange(1, values.shape[1] + 1)
         (line,) = axes.plot(x, values.mean(0), dashes, lw=1.4, label=name)
         axes.fill_between(x, values.min(0), values.max(0), color=line.get_color(), alpha=0.15, lw=0)
+        heights += [height for height in values[:, values.shape[1] // 4 :].flat if math.isfinite(height)]
     axes.set(xlabel=xlabel, ylabel=ylabel, **({"xlim": (0, 1), "ylim": (0, 1.02)} if unit else {}))
+    if late and heights and (room := 0.05 * (max(heights) - min(heights))):
+        axes.set_ylim(min(heights) - room, max(heights) + room)
     axes.xaxis.get_major_locator().set_params(integer=not unit)
     axes.grid(lw=0.4)
     figure.legend(fontsize=7.5, loc="outside lower left", frameon=False)
