@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 
 from yolo_cot.commands.ablate.plan import load
@@ -18,6 +19,7 @@ from yolo_cot.commands.ablate.report.document import Table
 from yolo_cot.commands.ablate.report.markdown import plain
 from yolo_cot.commands.ablate.results import Results
 from yolo_cot.commands.ablate.statistics import Comparison
+from yolo_cot.whole_file import read_json
 
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / "evidence.md"
@@ -33,16 +35,24 @@ def kept(name: str) -> Results:
     return Results(plan, plan.own["metric"])
 
 
-def models(results: Results) -> Table:
-    """The measure of every model, its size, and whether its trainings had settled."""
-    header = ["model", "seeds", f"{results.title}", "parameters", "last quarter", "settled"]
+def times(name: str) -> dict[str, float]:
+    """Model -> time for one picture in multiples of the base's, as `ablate report=True runtime=onnx` measured it."""
+    file = FOLDER / "speed" / f"ablation-{name}.json"
+    forward = read_json(file)["forward"] if file.is_file() else {}
+    return {label: found[0] / forward["yolo11n"][0] for label, found in forward.items()}
+
+
+def models(results: Results, times: Mapping[str, float]) -> Table:
+    """The measure of every model, its size and time, and whether its trainings had settled."""
+    header = ["model", "seeds", f"{results.title}", "parameters", "time", "last quarter", "settled"]
     settled = {row[0]: row[-2:] for row in tables.training_table(results).rows}
     rows = []
     for label in results.runs:
         parameters = results.one(label, "parameters")
         size = "-" if parameters is None else f"{parameters / 1e6:.2f} M"
         found = results.values(label)
-        rows.append([label, str(len(found)), tables.mean(found.values()), size, *settled[label]])
+        time = f"{times[label]:.2f}" if label in times else "-"
+        rows.append([label, str(len(found)), tables.mean(found.values()), size, time, *settled[label]])
     return Table("models", "", header, rows)
 
 
@@ -80,7 +90,7 @@ def text(table: Table) -> str:
 def section(name: str) -> str:
     """All tables of one set."""
     results = kept(name)
-    return "\n".join(text(table(results)) for table in (models, comparisons, gates))
+    return "\n".join(map(text, (models(results, times(name)), comparisons(results), gates(results))))
 
 
 def with_tables(page: str) -> str:

@@ -19,7 +19,7 @@ from tests.entry_points import tiny
 from tests.processes import environment, python
 
 RANK = """
-import os, sys
+import atexit, os, sys
 
 def on_cpu(trainer):
     import torch
@@ -39,6 +39,8 @@ def on_cpu(trainer):
 
     def setup(self):
         distributed.init_process_group("gloo", rank=int(os.environ["RANK"]), world_size=2)
+        # Gloo's threads end before the process does, or it may abort on its way out.
+        atexit.register(distributed.destroy_process_group)
         said = "rank %d of %d on %s" % (distributed.get_rank(), distributed.get_world_size(), distributed.get_backend())
         sys.stdout.write(said + chr(10))  # one write: the ranks share the pipe
         sys.stdout.flush()
