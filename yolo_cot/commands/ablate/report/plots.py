@@ -43,7 +43,7 @@ def draw(results: Results, compared: Compared, latency: dict[str, Any], folder: 
     curves = {label: [[100 * v for v in run["curve"]] for run in runs] for label, runs in by_label.items()}
     if max((len(curve) for of in curves.values() for curve in of), default=0) > 1:
         file = lines(curves, folder / "training.svg", "epoch", "points on val", late=True)
-        caption = f"The trainings on the val split, without what is lower than all behind the first quarter. {BAND}"
+        caption = f"The trainings on the val split, at the heights of their epochs behind the first quarter. {BAND}"
         made["training"] = Picture(file, caption)
     gates = {
         f"{label} {gate}": [run["gates"][gate] for run in runs if len(run["gates"].get(gate, ())) > 1]
