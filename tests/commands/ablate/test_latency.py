@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from tests.commands.ablate.ablations import PLAIN, finish, pretended
@@ -11,8 +14,11 @@ from yolo_cot.commands.ablate.controls import equal_latency as control
 from yolo_cot.commands.ablate.controls.model import model_of
 from yolo_cot.commands.ablate.controls.widened import scale_of
 from yolo_cot.commands.ablate.models import with_controls
-from yolo_cot.commands.ablate.plan import Plan
+from yolo_cot.commands.ablate.plan import Plan, load
 from yolo_cot.commands.ablate.prepare import prepare
+from yolo_cot.commands.ablate.report.tables import models_table, time_table
+from yolo_cot.commands.ablate.report.verdicts import verdicts
+from yolo_cot.commands.ablate.results import Results
 
 
 @pytest.fixture
@@ -39,21 +45,57 @@ BASE = model_of("yolo11n-plain", PLAIN)
 
 def test_the_base_is_widened_until_it_takes_as_long(no_clock):
     found = control.equal_latency(BASE, TINY, 2, 64)
-    assert (found.entry.kind, found.entry.of) == ("equal_latency", ("yolo11n-tiny",))
+    assert (found.entry.kind, found.entry.of) == ("widened", ())
+    assert found.entry.roles("yolo11n-tiny") == ("equal_latency",)
     assert scale_of(found)[0] > scale_of(BASE)[0]
-    times = float(found.entry.note.split("takes ")[1].split(" times")[0])
-    assert times == pytest.approx(1, abs=0.1)
+    assert dict(found.entry.same_time)["yolo11n-tiny"] == pytest.approx(1, abs=0.1)
     # The other way round the model is the faster one.
     assert control.equal_latency(TINY, BASE, 2, 64) is None
 
 
-def test_a_latency_that_was_measured_for_a_plan_is_not_measured_again(tmp_path, monkeypatch):
-    kept = model_of("yolo11n-plain-width-0.3-latency", PLAIN.replace("0.25", "0.3"), "equal_latency", ("yolo11n-tiny",))
-    plan = prepare(Plan(tmp_path, {"data": "set.yaml"}, seeds=1), [(m.entry, m.text) for m in (BASE, TINY, kept)])
+def test_a_width_of_the_same_size_and_the_same_time_is_one_model_compared_in_both_roles(no_clock, tmp_path):
+    """Time goes by parameters here, so that both searches find the same width."""
+    model, roles = "yolo11n-tiny", ("widened", "equal_latency")
+    made = with_controls([BASE, TINY], 2, 64, True, None)
+    (wider,) = (m for m in made if m.entry.kind == "widened")
+    assert wider.entry.roles(model) == roles
+    assert wider.entry.roles(BASE.label) == ()
+    plan = prepare(Plan(tmp_path, {"data": "set.yaml"}, seeds=1), [(m.entry, m.text) for m in made])
+    assert load(tmp_path).models == plan.models
+    for run in plan.runs():
+        finish(run, 0.5)
+    results = Results(plan)
+    assert [pair.roles for pair in results.pairs()][-1] == roles
+    text = str(verdicts(results.comparisons(0.95)))
+    assert f"{wider.label}, the base widened to the same size and the base widened to the same time" in text
+    assert re.search(rf"takes [01]\.\d\d times as long as {model} in onnxruntime", str(models_table(results).rows))
+
+
+def test_a_latency_that_was_measured_for_a_plan_is_not_measured_again(no_clock, tmp_path, monkeypatch):
+    made = with_controls([BASE, TINY], 2, 64, True, None)
+    prepare(Plan(tmp_path, {"data": "set.yaml"}, seeds=1), [(m.entry, m.text) for m in made])
     monkeypatch.setattr("yolo_cot.commands.ablate.models.equal_latency", None)
-    again = with_controls([BASE, TINY], 2, 64, True, plan)
-    assert [m.label for m in again][-1] == "yolo11n-plain-width-0.3-latency"
-    assert again[-1].text == kept.text
+    again = with_controls([BASE, TINY], 2, 64, True, load(tmp_path))
+    assert again == made
+
+
+def test_an_ablation_goes_on_with_controls_of_time_and_trains_none_anew(no_clock, tmp_path):
+    """What was a control of size becomes one of time, too; its runs stay."""
+    first = with_controls([BASE, TINY], 2, 64, False, None)
+    plan = prepare(Plan(tmp_path, {"data": "set.yaml"}, seeds=1), [(m.entry, m.text) for m in first])
+    finish(plan.runs()[0], 0.5)
+    more = with_controls([BASE, TINY], 2, 64, True, plan)
+    plan = prepare(Plan(tmp_path, {"data": "set.yaml"}, seeds=1), [(m.entry, m.text) for m in more])
+    assert [e.label for e in plan.models] == [m.label for m in first]
+    assert plan.models[-1].roles("yolo11n-tiny") == ("widened", "equal_latency")
+
+
+def test_a_plan_with_a_kind_of_control_that_is_unknown_is_of_another_version(tmp_path):
+    plan = pretended(tmp_path, {"yolo11n": [0.6], "yolo11n-cot": [0.6]})
+    plan.models[-1] = replace(plan.models[-1], kind="equal_latency")
+    plan.save()
+    with pytest.raises(ValueError, match=r"another version"):
+        load(tmp_path)
 
 
 def test_models_are_timed_alike_and_measured_again_only_for_another_runtime(tmp_path, monkeypatch):
@@ -72,6 +114,16 @@ def test_models_are_timed_alike_and_measured_again_only_for_another_runtime(tmp_
     (tmp_path / "latency.json").write_text("")
     latency.latencies(plan, "torch", "cpu")
     assert asked == [("torch", "cuda:0"), ("onnx", "cpu"), ("torch", "cpu")]
+
+
+def test_the_table_of_times_has_the_order_of_the_plan(tmp_path):
+    """They are timed in another where a checkpoint of the first seed is not there."""
+    results = Results(pretended(tmp_path, {"yolo11n": [0.6], "yolo11n-cot": [0.6], "yolo11n-outlook": [0.6]}))
+    found = {"yolo11n-cot": (2.0, 1.9, 2.1), "yolo11n": (1.0, 0.9, 1.1)}
+    how = {"imgsz": 64, "runtime": "onnx", "device": "cpu", "threads": 1, "rounds": 50}
+    rows = time_table(results, {"forward": found, "whole": found, **how}).rows
+    assert [row[0] for row in rows] == ["yolo11n", "yolo11n-cot"]
+    assert [row[2] for row in rows] == ["1.00", "2.00"]
 
 
 def test_a_model_runs_in_onnxruntime_as_in_torch(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,10 @@ def with_controls(models: list[Model], classes: int, size: int, same_time: bool,
 
     def slower(model: Model) -> Model | None:
         for entry in before.models if before else ():
-            if entry.kind == "equal_latency" and model.label in entry.of and before:
-                return Model(entry, before.model_file(entry.label).read_text(encoding="utf-8"))
+            times = tuple(time for time in entry.same_time if time[0] == model.label)
+            if times and before:
+                text = before.model_file(entry.label).read_text(encoding="utf-8")
+                return Model(replace(entry, of=(), same_time=times), text)
         return equal_latency(models[0], model, classes, size)
 
     made = controls(models, classes, slower if same_time else None)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ...whole_file import read_json, write_json
 
 FORMAT = 2
-# Kinds of controls that are the base at another width.
-WIDER = ("widened", "equal_latency")
+KINDS = ("given", "convolution", "widened")
 # What a result must hold to count.
 NEEDED = (
     "best",
@@ -34,8 +34,10 @@ class Entry:
 
     Attributes:
         label: its short name, the name of its file without the suffix.
-        kind: "given", or the kind of control: "convolution", "widened" or "equal_latency".
-        of: labels of the models that it is the control of.
+        kind: "given", or the kind of control: "convolution" or "widened".
+        of: labels of the models that it is the control of; if widened, of those that have its size.
+        same_time: labels of the models that it is the control of in time, each with its own time in onnxruntime as a
+            multiple of theirs.
         sha256: digest of its YAML.
         note: what a reader should know of it, such as how far its size is from the size aimed at.
     """
@@ -45,6 +47,23 @@ class Entry:
     of: tuple[str, ...] = ()
     sha256: str = ""
     note: str = ""
+    same_time: tuple[tuple[str, float], ...] = ()
+
+    def roles(self, label: str) -> tuple[str, ...]:
+        """What it is to a model: its kind, "equal_latency", both, or nothing."""
+        role = (self.kind,) if label in self.of else ()
+        return (*role, "equal_latency") if label in dict(self.same_time) else role
+
+    def joined(self, other: Entry) -> Entry:
+        """The same model, as the control of all that either is the control of."""
+        times = {**dict(self.same_time), **dict(other.same_time)}
+        return replace(self, of=tuple(dict.fromkeys((*self.of, *other.of))), same_time=tuple(times.items()))
+
+    @property
+    def told(self) -> str:
+        """The note, with its times."""
+        times = (f"takes {ratio:.2f} times as long as {label} in onnxruntime" for label, ratio in self.same_time)
+        return ", ".join([self.note, *times])
 
 
 @dataclass
@@ -161,7 +180,7 @@ class Run:
             "split": self.plan.split,
             "task": self.plan.task,
             "inputs": self.plan.inputs,
-            "widened": self.plan.entry(self.label).kind in WIDER,
+            "widened": self.plan.entry(self.label).kind == "widened",
         }
 
 
@@ -176,8 +195,13 @@ def load(folder: Path) -> Plan:
     if not file.is_file():
         raise FileNotFoundError(f"no ablation in {folder}: it has no plan.json. Start one with models= and data=.")
     content = read_json(file)
-    if content.pop("format", None) != FORMAT:
+    if content.pop("format", None) != FORMAT or any(entry["kind"] not in KINDS for entry in content["models"]):
         raise ValueError(f"{file} was written by another version of yolo-cot. Use another project=.")
-    content["models"] = [Entry(**{**entry, "of": tuple(entry["of"])}) for entry in content["models"]]
+    content["models"] = [_entry(**entry) for entry in content["models"]]
     content["history"] = [(when, what) for when, what in content["history"]]
     return Plan(folder=folder, **content)
+
+
+def _entry(of: list[str], same_time: Sequence[tuple[str, float]] = (), **values: str) -> Entry:
+    """An entry as JSON gives it."""
+    return Entry(**values, of=tuple(of), same_time=tuple((label, ratio) for label, ratio in same_time))

@@ -43,7 +43,7 @@ def prepare(asked: Plan, models: Sequence[tuple[Entry, str]]) -> Plan:
     added = [entry.label for entry, _ in models if entry.label not in entries]
     for entry, text in models:
         old = entries.setdefault(entry.label, entry)
-        entries[entry.label] = replace(old, of=tuple(dict.fromkeys((*old.of, *entry.of))))
+        entries[entry.label] = old.joined(entry)
         file = plan.model_file(entry.label)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, text)

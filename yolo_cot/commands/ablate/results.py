@@ -14,11 +14,11 @@ from .tasks import asked, title
 
 @dataclass(frozen=True)
 class Pair:
-    """One comparison: a model, what it is compared with and what that is ("base", or a kind of control)."""
+    """One comparison: a model, what it is compared with and what that is ("base", or what `Entry.roles` says)."""
 
     model: str
     other: str
-    role: str
+    roles: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -85,8 +85,8 @@ class Results:
         found = []
         for entry in others:
             if entry.kind == "given":
-                found.append(Pair(entry.label, base.label, "base"))
-                found += [Pair(entry.label, c.label, c.kind) for c in controls if entry.label in c.of]
+                found.append(Pair(entry.label, base.label, ("base",)))
+                found += [Pair(entry.label, c.label, roles) for c in controls if (roles := c.roles(entry.label))]
         return found
 
     def values(self, label: str, metric: str = "", epoch: str = "") -> dict[int, float]:

@@ -7,9 +7,10 @@ beat not only its base but also a plain convolution in the place of every block,
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from .convolution import blocks_in, convolution
-from .model import Model, model_of
+from .model import Model
 from .widened import widened
 
 
@@ -39,6 +40,5 @@ def controls(
             if shared is None:
                 found.append(control)
             else:
-                old = found[shared].entry
-                found[shared] = model_of(old.label, found[shared].text, old.kind, (*old.of, model.label), old.note)
+                found[shared] = replace(found[shared], entry=found[shared].entry.joined(control.entry))
     return found

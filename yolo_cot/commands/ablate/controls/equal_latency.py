@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ...timing import interleaved
 from ..latency import exported, forward
-from .model import Model, dump, model_of
-from .widened import nearest, scale_of
+from .model import Model, dump
+from .widened import nearest
 
 ROUNDS = 30
 
@@ -54,8 +55,4 @@ def equal_latency(base: Model, model: Model, classes: int | None, size: int) -> 
     if found is base:
         print(f"{model.label}: no wider {base.label} comes nearer to its time in onnxruntime than {base.label} itself.")
         return None
-    what = (
-        f"{base.label} with its width multiple raised from {scale_of(base)[0]:g} to {scale_of(found)[0]:g}, "
-        f"which takes {times[found.label]:.2f} times as long as {model.label} in onnxruntime"
-    )
-    return model_of(f"{found.label}-latency", dump(found.values, what), "equal_latency", (model.label,), what)
+    return replace(found, entry=replace(found.entry, same_time=((model.label, times[found.label]),)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ....plugin.row_errors import rows
 from .model import Model, dump, model_of, parameters
@@ -20,8 +21,7 @@ def widened(base: Model, model: Model, classes: int | None) -> Model | None:
     found = nearest(base, parameters(model, classes), lambda wider: parameters(wider, classes))
     if found is base:
         return None
-    what = f"{base.label} with its width multiple raised from {scale_of(base)[0]:g} to {scale_of(found)[0]:g}"
-    return model_of(found.label, dump(found.values, what), "widened", (model.label,), what)
+    return replace(found, entry=replace(found.entry, of=(model.label,)))
 
 
 def nearest(base: Model, aim: float, measure: Callable[[Model], float]) -> Model:
@@ -75,4 +75,5 @@ def with_width(base: Model, width: float) -> Model:
     else:
         values["width_multiple"] = width
     # No letter may follow the digits of the name: Ultralytics would take it for a scale.
-    return model_of(f"{base.label}-width-{width:g}", dump(values, ""), "widened")
+    what = f"{base.label} with its width multiple raised from {scale_of(base)[0]:g} to {width:g}"
+    return model_of(f"{base.label}-width-{width:g}", dump(values, what), "widened", note=what)

@@ -51,7 +51,7 @@ def found_table(results: Results) -> Table | None:
 def pictures(results: Results, folder: Path) -> list[Picture]:
     """Objects that one model finds and its base misses, and the other way round, with the first seed of both."""
     made = []
-    for pair in (pair for pair in results.pairs() if pair.role == "base"):
+    for pair in (pair for pair in results.pairs() if "base" in pair.roles):
         for seed, (a, b) in list(both_found(results, pair).items())[:1]:
             boxes = detections.load(Run(results.plan, pair.model, seed).folder)
             for which, missed, colour in ((a & ~b, pair.other, GREEN), (b & ~a, pair.model, RED)):

@@ -18,7 +18,7 @@ from .document import Picture
 from .tables import Compared
 
 WIDTH = 4.6
-COLOURS = {"given": "#1f77b4", "widened": "#7f7f7f", "convolution": "#b8860b", "equal_latency": "#9467bd"}
+COLOURS = {"given": "#1f77b4", "widened": "#7f7f7f", "convolution": "#b8860b"}
 
 
 @plain_text

@@ -6,7 +6,6 @@ import shlex
 import statistics
 
 from ..options import DEFAULTS
-from ..plan import WIDER
 from ..results import Results
 from .document import Code, Part, Points, Text
 
@@ -55,7 +54,7 @@ def weights(results: Results) -> list[str]:
         return []
     taken = [f"{label} {took} of {of}" for label, (took, of) in results.transferred.items()]
     said = [f"Tensors taken from the pretrained weights: {', '.join(taken)}."]
-    if any(entry.kind in WIDER and entry.label not in results.handicapped for entry in results.plan.models):
+    if any(entry.kind == "widened" and entry.label not in results.handicapped for entry in results.plan.models):
         said.append(
             "A widened model holds the pretrained one in some of its channels. What those read from the new ones "
             "starts at 0, so it starts as the same function, as a model with gates of 0 does; "

@@ -57,7 +57,7 @@ def comparisons(results: Results, compared: Compared) -> Iterable[Sequence[Any]]
         numbers = [c.mean, c.sd, *c.interval, c.level, c.comparisons, *bootstrap(c.differences, c.level)]
         each = " ".join(f"{seed}:{d:+.4f}" for seed, d in results.differences(pair).items())
         yield [
-            *(pair.model, pair.other, pair.role, results.title, c.seeds),
+            *(pair.model, pair.other, " ".join(pair.roles), results.title, c.seeds),
             *("" if math.isnan(n) else f"{n:.6g}" for n in (*numbers, c.p, c.holm, c.needed)),
             *(c.shown, each, c.verdict()),
         ]

@@ -27,7 +27,7 @@ def models_table(results: Results) -> Table:
     header = ["model", "what it is", "seeds", name, f"{name}, last epoch", "parameters", "GFLOPs"]
     rows = []
     for label, entry in results.entries.items():
-        what = "base" if label == base else {"given": "compared"}.get(entry.kind, f"control: {entry.note}")
+        what = "base" if label == base else {"given": "compared"}.get(entry.kind, f"control: {entry.told}")
         parameters, gflops = results.one(label, "parameters"), results.one(label, "gflops")
         row = [label, what, str(len(results.runs[label]))]
         row += [mean(results.values(label, first, epoch).values()) for epoch in ("best", "last")]
@@ -50,7 +50,8 @@ def accuracy_table(results: Results) -> Table:
 def time_table(results: Results, latency: dict[str, Any]) -> Table:
     """Milliseconds for a picture, and pictures per second."""
     base, rows = results.plan.models[0].label, []
-    for label, times in latency["forward"].items():
+    for label in (label for label in results.runs if label in latency["forward"]):
+        times = latency["forward"][label]
         whole, alone = latency["whole"][label], times[0] / latency["forward"].get(base, [math.nan])[0]
         rows.append([label, of_interval(*times), number(alone), of_interval(*whole), f"{1e3 / whole[0]:.1f}"])
     caption = (

@@ -23,18 +23,23 @@ def verdicts(compared: Compared) -> list[Part]:
     for model in dict.fromkeys(pair.model for pair, _ in compared):
         mine = [(pair, c) for pair, c in compared if pair.model == model]
         parts.append(Heading(f"{model}: {summary(mine)}", 3))
-        parts.append(Points([f"Against {pair.other}, {ROLES[pair.role]}: {c.verdict()}." for pair, c in mine]))
+        parts.append(Points([f"Against {pair.other}, {role(pair)}: {c.verdict()}." for pair, c in mine]))
     return parts
+
+
+def role(pair: Pair) -> str:
+    """What a model is compared with."""
+    return " and ".join(ROLES[one] for one in pair.roles)
 
 
 def summary(compared: Compared) -> str:
     """The comparisons of one model in one phrase."""
-    base = next(c for pair, c in compared if pair.role == "base")
+    base = next(c for pair, c in compared if "base" in pair.roles)
     if not base.shown:
         return "no gain shown" if base.seeds > 1 else "nothing can be said yet"
     if base.mean < 0:
         return "worse than the base"
-    controls = [(pair, c) for pair, c in compared if pair.role != "base"]
+    controls = [(pair, c) for pair, c in compared if "base" not in pair.roles]
     unbeaten = " and ".join(pair.other for pair, c in controls if not (c.shown and c.mean > 0))
     if unbeaten:
         return f"better than the base, but not shown to be better than {unbeaten}, so its size may explain it"
