@@ -18,10 +18,11 @@ from typing import Any
 from trainings import arguments
 
 from yolo_cot.commands.ablate.plan import load
+from yolo_cot.commands.ablate.results import NOT_WIDENED
 from yolo_cot.whole_file import read_json, write_json
 
 SMALL = ("result.json", "results.csv", "gates.csv")
-TOLD = re.compile(r"^.*Transferred \d+/\d+ items.*$", re.MULTILINE)
+TOLD = re.compile(rf"^.*(?:Transferred \d+/\d+ items|{NOT_WIDENED}).*$", re.MULTILINE)
 
 
 def keep(source: Path, target: Path) -> None:

@@ -15,9 +15,9 @@ from ultralytics.engine.exporter import export_formats
 from tests.processes import here
 from yolo_cot.commands.runtimes import export as exporting
 from yolo_cot.commands.runtimes import formats
+from yolo_cot.commands.runtimes.compare import LEAST, largest_error
 from yolo_cot.commands.timing import Ratio, ratio
 from yolo_cot.commands.verify import processes
-from yolo_cot.commands.verify.compare import LEAST, largest_error
 from yolo_cot.commands.verify.report import Report, write
 from yolo_cot.commands.verify.result import ABSENT, AGREES, CONVERTS, DISAGREES, FAILED, Result, judged
 from yolo_cot.commands.verify.sight import MOVED, unseen

@@ -21,6 +21,19 @@ head:
   - [[2, 5], 1, Detect, [nc]]
 """
 
+# To be written as rtdetr-….yaml, the name by which Ultralytics takes its class.
+RTDETR = """nc: 2
+scales:
+  l: [1.0, 0.25, 1024]
+backbone:
+  - [-1, 1, Conv, [32, 3, 2]]
+  - [-1, 1, Conv, [64, 3, 2]]
+  - [-1, 1, Conv, [128, 3, 2]]
+head:
+  - [-1, 1, CoTAttention, []]
+  - [[1, 3], 1, RTDETRDecoder, [nc, 32, 20, 4, 4, 1]]
+"""
+
 
 def images(folder: Path, count: int, seed: int, size: int = 64) -> None:
     """Write images and labels into `folder`/images and `folder`/labels; the same for the same seed."""

@@ -111,7 +111,7 @@ def print_bases() -> None:
     for path in stock_files():
         # The head is the last row; reading all of all files takes longer than the rest of this command.
         head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()][-1]
-        found.setdefault(task_of({"head": yaml.safe_load(head)}) or "detect", []).append(path.stem)
+        found.setdefault(task_of({"head": yaml.safe_load(head)}), []).append(path.stem)
     print("bases of every task; base=yolo26-seg, say, lists the names in one:")
     for task, bases in sorted(found.items()):
         print(f"  {task:9} {' '.join(bases)}")

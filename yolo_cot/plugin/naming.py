@@ -1,4 +1,4 @@
-"""What Ultralytics reads out of a model's name and rows: its scale and its task."""
+"""What Ultralytics reads out of a model's name and rows: its scale, its task and its class."""
 
 from __future__ import annotations
 
@@ -24,4 +24,15 @@ def unscaled(path: Path) -> Path:
 
 def task_of(config: dict[str, Any]) -> str:
     """The task of a model YAML, told by its last row: `detect`, `segment`, `classify`, …"""
-    return tasks.guess_model_task(config)
+    return tasks.guess_model_task(config) or "detect"  # RT-DETR's head is none that it knows
+
+
+def opened(model: str | Path) -> Any:
+    """A model file as Ultralytics' own command opens it: a YAML whose name holds "rtdetr" by `RTDETR`, else by `YOLO`.
+
+    `YOLO(...)` finds the class of a checkpoint and of all other YAMLs by itself.
+    """
+    from ultralytics import RTDETR, YOLO  # not before start-up is done
+
+    path = Path(model)
+    return RTDETR(model) if path.suffix in (".yaml", ".yml") and "rtdetr" in path.stem.lower() else YOLO(model)

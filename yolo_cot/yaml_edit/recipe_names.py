@@ -45,7 +45,7 @@ class Recipe:
     @property
     def task(self) -> str:
         """The task of the base; an RT-DETR's is detection, though its last row does not say so."""
-        return task_of(yaml.safe_load(self.base.read_text(encoding="utf-8"))) or "detect"
+        return task_of(yaml.safe_load(self.base.read_text(encoding="utf-8")))
 
     @property
     def fits(self) -> bool:

@@ -18,7 +18,7 @@ from yolo_cot.commands.ablate.controls.model import model_of
 from yolo_cot.commands.ablate.plan import Plan, Run, load
 from yolo_cot.commands.ablate.prepare import prepare
 from yolo_cot.commands.ablate.report import write_report as write
-from yolo_cot.commands.ablate.results import Results
+from yolo_cot.commands.ablate.results import NOT_WIDENED, Results
 from yolo_cot.yaml_edit.files import find_model
 
 BASE = [0.600, 0.606, 0.594, 0.603, 0.597]
@@ -197,10 +197,29 @@ def test_what_weakens_a_comparison_is_told(tmp_path):
     text = (tmp_path / "report.md").read_text()
     assert "Not the same data: with seed 1 the models did not see the same batches" in text
     assert f"yolo11n 493 of 499, yolo11n-cot 493 of 499, {made[0].label} 97 of 499." in text
-    assert f"Trained, but not compared: {made[0].label} (0.00). Most of the pretrained weights did not fit" in text
+    assert (
+        f"Trained, but not compared: {made[0].label} (0.00). The pretrained weights, or most of them, did not fit"
+        in text
+    )
     assert f"against {made[0].label}" not in text
     assert "Devices or versions differ between runs" in text
     assert "Seeds were added on the way (seeds: 2; seeds: 3)" in text
+
+
+@pytest.mark.parametrize("told", ["", f"{NOT_WIDENED}: the weights have layers that are no convolutions.\n"])
+def test_a_wider_base_is_compared_only_if_it_started_as_the_weights_do(tmp_path, told):
+    wider = controls(models("yolo11n", "yolo11n-cot"), 3)[1]
+    scores = {"yolo11n": BASE[:2], "yolo11n-cot": BASE[:2], wider.label: BASE[:2]}
+    plan = pretended(tmp_path, scores, (wider,), pretrained="yolo11n.pt")
+    (tmp_path / "logs").mkdir()
+    for run in plan.runs():
+        said = told if run.label == wider.label else ""
+        run.log.write_text(f"{said}Transferred 400/499 items from pretrained weights\n")
+    assert (wider.label in [pair.other for pair in Results(plan).pairs()]) == (not told)
+    write_report(plan, {})
+    text = (tmp_path / "report.md").read_text()
+    assert (f"Trained, but not compared: {wider.label}" in text) == bool(told)
+    assert ("A widened model holds the pretrained one" in text) == (not told)
 
 
 def test_nothing_learned_is_told(tmp_path):

@@ -74,8 +74,8 @@ def handicapped(results: Results) -> str:
     means = {label: statistics.fmean(results.values(label).values()) for label in results.handicapped}
     names = ", ".join(f"{label} ({value:.2f})" for label, value in means.items())
     return (
-        f"Trained, but not compared: {names}. Most of the pretrained weights did not fit, so a difference would "
-        "say what the weights are worth, not what a block is worth. With pretrained=False all start alike."
+        f"Trained, but not compared: {names}. The pretrained weights, or most of them, did not fit, so a difference "
+        "would say what the weights are worth, not what a block is worth. With pretrained=False all start alike."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from .plan import Entry, Plan
 from .statistics import Comparison, compare
 from .tasks import asked, title
+
+# What a run prints whose model is wider than pretrained weights that it cannot hold as they are.
+NOT_WIDENED = "The pretrained weights could not be widened"
 
 
 @dataclass(frozen=True)
@@ -139,16 +143,21 @@ class Results:
     def transferred(self) -> dict[str, tuple[int, int]]:
         """Tensors taken from pretrained weights and tensors in all, by label: the fewest that a run printed."""
         found: dict[str, tuple[int, int]] = {}
+        for label, text in self._logs():
+            if said := re.search(r"Transferred (\d+)/(\d+) items", text):
+                found[label] = min((int(said[1]), int(said[2])), found.get(label, (int(said[2]), 0)))
+        return found
+
+    def _logs(self) -> Iterator[tuple[str, str]]:
+        """The label and the log of every finished run."""
         for run in self.plan.runs():
             if run.seed in self.runs[run.label] and run.log.is_file():
-                text = run.log.read_text(encoding="utf-8", errors="replace")
-                if said := re.search(r"Transferred (\d+)/(\d+) items", text):
-                    found[run.label] = min((int(said[1]), int(said[2])), found.get(run.label, (int(said[2]), 0)))
-        return found
+                yield run.label, run.log.read_text(encoding="utf-8", errors="replace")
 
     @cached_property
     def handicapped(self) -> list[str]:
-        """Controls that took less than half of the pretrained weights that the base took: they are not compared.
+        """Controls that took less than half of the pretrained weights that the base took, or that are wider and could
+        not hold them as they are: these are not compared.
 
         A difference to them would say what the weights are worth, not what a block is worth.
         """
@@ -156,4 +165,5 @@ class Results:
         if base is None:
             return []
         controls = [entry.label for entry in self.plan.models if entry.kind != "given" and self.runs[entry.label]]
-        return [label for label in controls if 2 * self.transferred.get(label, (0, 0))[0] < base[0]]
+        unlike = {label for label, text in self._logs() if NOT_WIDENED in text}
+        return [c for c in controls if c in unlike or 2 * self.transferred.get(c, (0, 0))[0] < base[0]]

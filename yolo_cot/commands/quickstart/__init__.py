@@ -10,6 +10,7 @@ from typing import Any
 from ultralytics import YOLO
 from ultralytics.utils import DEFAULT_CFG_DICT, LOGGER
 
+from ...plugin.naming import opened
 from ..arguments import argument, others
 from .detections import draw_detections
 from .onnx_check import compare
@@ -86,7 +87,7 @@ def run(arguments: Arguments) -> Outcome:
     missing = [name for name in NEEDED_FOR_ONNX if find_spec(name) is None]
     if missing:
         LOGGER.warning(f"{', '.join(missing)} not installed: training goes ahead, the export to ONNX is left out.")
-    model = YOLO(arguments.model)
+    model = opened(arguments.model)
     if model.task != "detect":
         raise ValueError(
             f"train_det.py trains detectors; got a model for the task '{model.task}'. "

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ultralytics import YOLO
 from ultralytics.data.augment import LetterBox
 
+from ..runtimes.compare import largest_error, unordered
+
 TOLERANCE = 1e-4
 
 
@@ -26,8 +28,7 @@ def compare(
         size: side that the file was exported for.
 
     Returns:
-        The largest difference of the raw outputs: of the boxes (the first four channels) relative to their largest
-        value, of the scores relative to 1, whichever is larger.
+        The largest difference of the raw outputs, of boxes and of scores, relative to their largest value.
 
     Raises:
         ValueError: an operator that not every runtime has, outputs of different shapes, or a difference over
@@ -44,11 +45,10 @@ def compare(
     with torch.inference_mode():
         wanted = model(torch.from_numpy(batch))
     wanted = (wanted[0] if isinstance(wanted, (list, tuple)) else wanted).numpy()
-    if got.shape != wanted.shape:
-        raise ValueError(f"{onnx} must give PyTorch's output of shape {wanted.shape}; it gives {got.shape}.")
-    off = np.abs(got - wanted)
-    scales = np.abs(wanted[:, :4]).max(), max(np.abs(wanted[:, 4:]).max(), 1.0)
-    error = float(max(off[:, :4].max() / scales[0], off[:, 4:].max() / scales[1]))
+    try:
+        error = largest_error([got], [wanted], len(model.names), unordered(model))
+    except ValueError as fault:
+        raise ValueError(f"{onnx} must give what PyTorch gives; {fault}.") from fault
     if not error <= TOLERANCE:
         raise ValueError(f"{onnx} must agree with PyTorch to {TOLERANCE:.0e}; its output is {error:.1e} off.")
     return error

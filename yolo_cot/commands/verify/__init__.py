@@ -110,6 +110,7 @@ def _job(arguments: Arguments, subject: Subject) -> dict[str, Any]:
         "reference": str(subject.reference),
         "plain_reference": str(subject.plain_reference),
         "classes": subject.classes,
+        "unordered": subject.unordered,
         "task": subject.task,
         "imgsz": arguments.imgsz,
         "precision": arguments.precision,

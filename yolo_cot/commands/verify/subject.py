@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from ultralytics import YOLO
 
 from ...plugin.build import build
 from ...plugin.checkpoint import save_full
+from ...plugin.naming import opened
 from ...plugin.transfer import row_texts
 from ...yaml_edit.base import find_base
 from ..curve import model_name
+from ..runtimes.compare import largest_error, unordered
 from ..runtimes.load import arrays
-from .compare import largest_error
 from .pictures import batch
 from .sight import awaken, unseen
 
@@ -34,6 +34,7 @@ class Subject:
         name: what it is called.
         task: detect, classify, …
         classes: how many it knows.
+        unordered: whether its outputs are detections in any order.
         weights: its checkpoint.
         plain: the plain model's checkpoint; None where there is none, or where the model is plain itself.
         plain_name: what that one is called.
@@ -45,6 +46,7 @@ class Subject:
     name: str
     task: str
     classes: int
+    unordered: bool
     weights: Path
     plain: Path | None
     plain_name: str
@@ -63,7 +65,7 @@ def prepare(model: str, pictures: NDArray[np.float32], folder: Path) -> Subject:
         ValueError: a file that holds no model of Ultralytics.
     """
     torch.manual_seed(0)
-    yolo = YOLO(model)
+    yolo = opened(model)
     if not isinstance(yolo.model, nn.Module):
         raise ValueError(f"yolo-cot verify needs a checkpoint or a model YAML; got model={model}.")
     network: Any = yolo.model.float()
@@ -77,11 +79,11 @@ def prepare(model: str, pictures: NDArray[np.float32], folder: Path) -> Subject:
     first = _write_reference(reference, wanted, pictures)
 
     def distance(picture: torch.Tensor) -> float:
-        return largest_error(outputs(wanted, picture.numpy()), first, len(network.names))
+        return largest_error(outputs(wanted, picture.numpy()), first, len(network.names), unordered(network))
 
     missed = unseen(wanted, distance, torch.from_numpy(pictures[:1]), TOLERANCE)
     plain, plain_name, plain_reference = _plain(network, pictures, folder / "plain", yolo.task)
-    about = (name, yolo.task, len(network.names))
+    about = (name, yolo.task, len(network.names), unordered(network))
     return Subject(*about, weights, plain, plain_name, reference, plain_reference, missed)
 
 

@@ -18,11 +18,11 @@ import yolo_cot
 
 from ...whole_file import read_json, write_json
 from ..curve import METRICS
+from ..runtimes.compare import largest_error
 from ..runtimes.export import export_into, megabytes
 from ..runtimes.formats import runs_here
 from ..runtimes.load import Runner, load
 from ..timing import ratio, samples
-from .compare import largest_error
 from .subject import reference_outputs
 
 
@@ -52,8 +52,8 @@ class Work:
     def error(self, run: Runner, reference: Path) -> float:
         """The largest error over all pictures."""
         pictures, wanted = reference_outputs(reference)
-        classes = self.job["classes"]
-        return max(largest_error(run(picture[None]), want, classes) for picture, want in zip(pictures, wanted))
+        about = self.job["classes"], self.job["unordered"]
+        return max(largest_error(run(picture[None]), want, *about) for picture, want in zip(pictures, wanted))
 
     def do(self) -> None:
         """Do all steps; the first that fails ends it."""

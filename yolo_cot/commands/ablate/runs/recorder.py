@@ -63,8 +63,11 @@ class BoxKeeper:
 
     @staticmethod
     def _in_picture(boxes: torch.Tensor, batch: dict[str, Any], i: int) -> torch.Tensor:
-        place = batch["img"].shape[2:], boxes.clone(), batch["ori_shape"][i]
-        return ops.scale_boxes(*place, ratio_pad=batch["ratio_pad"][i])
+        gains, padding = batch["ratio_pad"][i]
+        if not isinstance(gains, (tuple, list)):  # stretched, as older releases do for RT-DETR: gains are all there is
+            gains, padding = (gains, padding), (0.0, 0.0)
+        moved = boxes - boxes.new_tensor([*padding, *padding])
+        return ops.clip_boxes(moved / boxes.new_tensor([gains[1], gains[0]] * 2), batch["ori_shape"][i])
 
     def detections(self) -> Detections:
         """The boxes that were found, and those that are there."""

@@ -18,6 +18,7 @@ from ultralytics.utils.torch_utils import get_flops, get_num_params
 import yolo_cot
 
 from ....plugin.datasets import dataset_files
+from ....plugin.naming import opened
 from ....whole_file import read_json, write_json
 from ...timing import device_name
 from ..inputs import changes, digests
@@ -48,7 +49,7 @@ def train(
     """
     start = time.monotonic()
     seed_everything(seed)
-    yolo = YOLO(model)
+    yolo = opened(model)
     if widened and isinstance(settings.get("pretrained"), (str, Path)):
         settings = {**settings, "pretrained": fitted(model, settings["pretrained"], folder / "start.pt")}
     yolo.add_callback("on_train_start", lambda trainer: same_start(trainer, seed))

@@ -28,6 +28,7 @@ from ultralytics.nn.modules.block import DFL, Attention
 
 from ....plugin.build import build
 from ....plugin.naming import scale_letter
+from ..results import NOT_WIDENED
 
 SIDE = 64
 
@@ -42,7 +43,7 @@ def fitted(model: str, weights: str | Path, file: Path) -> str:
     try:
         widen(narrow, wide)
     except CannotWiden as error:
-        print(f"The pretrained weights could not be widened: {error}")
+        print(f"{NOT_WIDENED}: {error}")
         return str(weights)
     torch.save({"model": wide, "train_args": {}}, file)
     return str(file)

@@ -1,0 +1,73 @@
+"""How far the outputs of a format are from PyTorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+# Scores below this are no detections; runtimes that approximate the sigmoid differ there.
+LEAST = 1e-3
+Outputs = Sequence[NDArray[Any]]
+
+
+def largest_error(got: Outputs, wanted: Outputs, classes: int, unordered: bool = False) -> float:
+    """The largest difference of any part of the outputs, relative to the largest value of that part, `LEAST` at least.
+
+    Boxes, scores and what follows them in one array are parts of their own: boxes count in hundreds of pixels, and a
+    wrong score would be lost beside them.
+
+    Args:
+        got: what the format gives.
+        wanted: what PyTorch gives.
+        classes: how many the model knows.
+        unordered: whether the outputs are detections in any order, see `in_order`.
+
+    Raises:
+        ValueError: other shapes, or values that are no numbers.
+    """
+    shapes = [[tuple(array.shape) for array in outputs] for outputs in (got, wanted)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"it gives outputs of shapes {shapes[0]}, PyTorch {shapes[1]}")
+    if not all(np.isfinite(array).all() for array in got):
+        raise ValueError("it gives values that are no numbers")
+    errors = []
+    for one, other in zip(got, wanted):
+        ours, theirs = (in_order(one, other), other) if unordered else (one, other)
+        for g, w in zip(*(_parts(array, classes, unordered) for array in (ours, theirs))):
+            difference = np.abs(g.astype(np.float64) - w.astype(np.float64)).max()
+            errors.append(float(difference / max(np.abs(w).max(), LEAST)))
+    return max(errors)
+
+
+def in_order(got: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
+    """Detections, (B, N, values), in the order of others: each beside the one that it is nearest to, one to one.
+
+    RT-DETR's head gives its surest queries first, and rounding decides which of two that are alike comes first.
+    """
+    found = []
+    for one, other in zip(got, wanted):
+        _, order = linear_sum_assignment(np.abs(other[:, None] - one[None]).max(axis=-1))
+        found.append(one[order])
+    return np.stack(found)
+
+
+def unordered(network: Any) -> bool:
+    """Whether the head of a network gives detections in any order, see `in_order`."""
+    return hasattr(network.model[-1], "num_queries")
+
+
+def _parts(array: NDArray[Any], classes: int, rows: bool) -> list[NDArray[Any]]:
+    """Boxes, scores and the rest of a detector's output, (B, 4 + classes + ..., anchors); any other array as it is.
+
+    Where every row is a detection, (B, N, values), they are cut likewise: its box, the next value and the rest.
+    """
+    if rows:
+        return np.split(array, [4, 5], axis=2)
+    if array.ndim != 3 or array.shape[1] < 4 + classes:
+        return [array]
+    cuts = np.split(array, [4, 4 + classes], axis=1)
+    return [part for part in cuts if part.size]
