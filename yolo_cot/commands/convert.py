@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ultralytics import YOLO
 from ultralytics.utils import ROOT, YAML
 
 from ..convert.load import load_published, read_weights
 from ..plugin.checkpoint import save_full
+from ..plugin.naming import opened
 from .arguments import argument
 
 
@@ -55,7 +55,7 @@ def convert(weights: str | Path, config: str | Path, out: str | Path) -> tuple[i
     if target.exists():
         raise ValueError(f"{target} exists and is kept. Give another out=, or move it away.")
     state = read_weights(weights)
-    model = YOLO(str(config))
+    model = opened(config)
     network = model.model
     filled = load_published(state, network)
     head = network.model[-1]

@@ -28,11 +28,24 @@ def task_of(config: dict[str, Any]) -> str:
 
 
 def opened(model: str | Path) -> Any:
-    """A model file as Ultralytics' own command opens it: a YAML whose name holds "rtdetr" by `RTDETR`, else by `YOLO`.
+    """A model file opened by the class that its head needs: a YAML of RT-DETR by `RTDETR`, all else by `YOLO`.
 
     `YOLO(...)` finds the class of a checkpoint and of all other YAMLs by itself.
     """
     from ultralytics import RTDETR, YOLO  # not before start-up is done
 
-    path = Path(model)
-    return RTDETR(model) if path.suffix in (".yaml", ".yml") and "rtdetr" in path.stem.lower() else YOLO(model)
+    if Path(model).suffix in (".yaml", ".yml"):
+        last = (tasks.yaml_model_load(model).get("head") or [None])[-1]
+        if isinstance(last, list) and "RTDETRDecoder" in last:
+            return RTDETR(model)
+    return YOLO(model)
+
+
+def opened_export(file: str | Path, task: str, weights: str | Path) -> Any:
+    """A file that a checkpoint was exported to, opened by the class of the checkpoint.
+
+    Older releases find no class in the file itself.
+    """
+    from ultralytics import RTDETR, YOLO
+
+    return RTDETR(file) if isinstance(YOLO(weights), RTDETR) else YOLO(file, task=task)

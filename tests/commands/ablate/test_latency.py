@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from yolo_cot.commands.ablate.controls.model import model_of
 from yolo_cot.commands.ablate.controls.widened import scale_of
 from yolo_cot.commands.ablate.models import with_controls
 from yolo_cot.commands.ablate.plan import Plan, load
-from yolo_cot.commands.ablate.prepare import prepare
+from yolo_cot.commands.ablate.prepare import begun, prepare
 from yolo_cot.commands.ablate.report.tables import models_table, time_table
 from yolo_cot.commands.ablate.report.verdicts import verdicts
 from yolo_cot.commands.ablate.results import Results
@@ -50,7 +51,9 @@ def test_the_base_is_widened_until_it_takes_as_long(no_clock):
     assert scale_of(found)[0] > scale_of(BASE)[0]
     assert dict(found.entry.same_time)["yolo11n-tiny"] == pytest.approx(1, abs=0.1)
     # The other way round the model is the faster one.
-    assert control.equal_latency(TINY, BASE, 2, 64) is None
+    itself = control.equal_latency(TINY, BASE, 2, 64)
+    assert (itself.text, itself.entry.kind) == (TINY.text, "given")
+    assert [label for label, _ in itself.entry.same_time] == [BASE.label]
 
 
 def test_a_width_of_the_same_size_and_the_same_time_is_one_model_compared_in_both_roles(no_clock, tmp_path):
@@ -67,16 +70,40 @@ def test_a_width_of_the_same_size_and_the_same_time_is_one_model_compared_in_bot
     results = Results(plan)
     assert [pair.roles for pair in results.pairs()][-1] == roles
     text = str(verdicts(results.comparisons(0.95)))
-    assert f"{wider.label}, the base widened to the same size and the base widened to the same time" in text
+    assert f"{wider.label}, the base widened to the same size and the width of the base that comes nearest" in text
     assert re.search(rf"takes [01]\.\d\d times as long as {model} in onnxruntime", str(models_table(results).rows))
+
+
+def test_the_base_itself_may_be_the_control_of_time(no_clock, monkeypatch, tmp_path):
+    """It is compared once, in both roles, and that no width comes nearer is not measured again."""
+    # The model has no block that costs time, so the base comes nearest.
+    small = model_of("yolo11n-small", tiny.MODEL.replace("[128, 3, 2]", "[16, 3, 2]"))
+    made = with_controls([BASE, small], 2, 64, True, None)
+    plan = prepare(Plan(tmp_path, {"data": "set.yaml"}, seeds=1), [(m.entry, m.text) for m in made])
+    for run in plan.runs():
+        finish(run, 0.5)
+    pairs = Results(load(tmp_path)).pairs()
+    assert [pair.roles for pair in pairs if pair.other == BASE.label] == [("base", "equal_latency")]
+    monkeypatch.setattr("yolo_cot.commands.ablate.models.equal_latency", None)
+    assert with_controls([BASE, small], 2, 64, True, begun(tmp_path)) == made
 
 
 def test_a_latency_that_was_measured_for_a_plan_is_not_measured_again(no_clock, tmp_path, monkeypatch):
     made = with_controls([BASE, TINY], 2, 64, True, None)
-    prepare(Plan(tmp_path, {"data": "set.yaml"}, seeds=1), [(m.entry, m.text) for m in made])
+    plan = prepare(Plan(tmp_path, {"data": "set.yaml"}, seeds=1), [(m.entry, m.text) for m in made])
+    assert begun(tmp_path) is None  # no run is finished, so all may still change
+    finish(plan.runs()[0], 0.5)
     monkeypatch.setattr("yolo_cot.commands.ablate.models.equal_latency", None)
-    again = with_controls([BASE, TINY], 2, 64, True, load(tmp_path))
+    again = with_controls([BASE, TINY], 2, 64, True, begun(tmp_path))
     assert again == made
+
+
+def test_the_yaml_of_an_rtdetr_is_exported_to_be_timed(tmp_path):
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "rtdetr-tiny.yaml").write_text(tiny.RTDETR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's exporter, on the stock head
+        assert latency.exported(tmp_path / "rtdetr-tiny.yaml", "onnx", 64).is_file()
 
 
 def test_an_ablation_goes_on_with_controls_of_time_and_trains_none_anew(no_clock, tmp_path):

@@ -12,7 +12,7 @@ from .latency import latencies
 from .models import check_gates, given, with_controls
 from .options import Arguments, Look, look, own, train_settings
 from .plan import Plan, Run, load
-from .prepare import prepare
+from .prepare import begun, prepare
 from .report import write_report
 from .results import Results
 from .runs import queue, ray
@@ -56,7 +56,7 @@ def ablate(arguments: Arguments) -> None:
         # Nothing is written before the folder is ours: another ablation may be at work in it.
         with folder_lock(project):
             if arguments.controls:
-                before = load(project) if asked.file.is_file() else None
+                before = begun(project)
                 size = int(settings.get("imgsz", 640))
                 models = with_controls(models, classes, size, arguments.equal_latency, before)
             plan = prepare(asked, [(model.entry, model.text) for model in models])

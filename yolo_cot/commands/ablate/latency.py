@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from ultralytics import YOLO
 from ultralytics.nn.autobackend import AutoBackend
 
+from ...plugin.naming import opened, opened_export
 from ...whole_file import read_json, write_json
 from ..timing import device_name, interleaved
 from . import detections
@@ -34,7 +34,7 @@ def exported(weights: Path, runtime: str, size: int) -> Path:
     if runtime == "torch":
         return weights
     try:
-        return Path(YOLO(weights).export(format=runtime, imgsz=size))
+        return Path(opened(weights).export(format=runtime, imgsz=size))
     except Exception as error:  # an export may fail in whatever library the runtime brings
         raise ValueError(f"{weights} cannot be exported for runtime={runtime}: {error}") from error
 
@@ -81,7 +81,10 @@ def measure(plan: Plan, runtime: str, device: str) -> dict[str, Any]:
     files = {label: exported(file, runtime, size) for label, file in weights.items()}
     alone = {label: forward(file, size, device) for label, file in files.items()}
     usual = {"imgsz": size, "device": device, "verbose": False}
-    whole = {label: partial(YOLO(file, task=plan.task).predict, picture, **usual) for label, file in files.items()}
+    whole = {
+        label: partial(opened_export(file, plan.task, weights[label]).predict, picture, **usual)
+        for label, file in files.items()
+    }
     found = {
         "forward": medians(alone, device),
         "whole": medians(whole, device),

@@ -82,19 +82,25 @@ def with_controls(models: list[Model], classes: int, size: int, same_time: bool,
         classes: classes of the data set.
         size: side of a picture.
         same_time: whether to add the base at each model's latency, too.
-        before: the plan that the folder holds; a latency that was measured for it is not measured again.
+        before: the plan to go on with; a latency that was measured for it is not measured again.
+
+    Returns:
+        All of them; the base's entry names the models to whose latency it comes nearest itself.
 
     Raises:
         ValueError: a model has the name of a control, and is another.
     """
 
+    base, *others = models
+    nearest: list[tuple[str, float]] = []  # the models to whose time the base itself comes nearest
+
     def slower(model: Model) -> Model | None:
-        for entry in before.models if before else ():
-            times = tuple(time for time in entry.same_time if time[0] == model.label)
-            if times and before:
-                text = before.model_file(entry.label).read_text(encoding="utf-8")
-                return Model(replace(entry, of=(), same_time=times), text)
-        return equal_latency(models[0], model, classes, size)
+        found = _known(before, model.label) if before else None
+        found = found or equal_latency(base, model, classes, size)
+        if found.label == base.label:
+            nearest.extend(found.entry.same_time)
+            return None
+        return found
 
     made = controls(models, classes, slower if same_time else None)
     names = [model.label.lower() for model in models]
@@ -104,4 +110,13 @@ def with_controls(models: list[Model], classes: int, size: int, same_time: bool,
                 f"{control.label} is the name of a control that yolo-cot ablate makes, and a model of that name was "
                 "given that is another. Rename its file, or leave the controls out with controls=False."
             )
-    return [*models, *made]
+    return [replace(base, entry=replace(base.entry, same_time=tuple(nearest))), *others, *made]
+
+
+def _known(plan: Plan, label: str) -> Model | None:
+    """The model that a plan has as the control of a model's time, as that alone; None if it has none."""
+    for entry in plan.models:
+        if times := tuple(time for time in entry.same_time if time[0] == label):
+            text = plan.model_file(entry.label).read_text(encoding="utf-8")
+            return Model(replace(entry, of=(), same_time=times), text)
+    return None

@@ -37,7 +37,7 @@ class Entry:
         kind: "given", or the kind of control: "convolution" or "widened".
         of: labels of the models that it is the control of; if widened, of those that have its size.
         same_time: labels of the models that it is the control of in time, each with its own time in onnxruntime as a
-            multiple of theirs.
+            multiple of theirs; the base, too, may be.
         sha256: digest of its YAML.
         note: what a reader should know of it, such as how far its size is from the size aimed at.
     """

@@ -30,10 +30,7 @@ def prepare(asked: Plan, models: Sequence[tuple[Entry, str]]) -> Plan:
     """
     data = Path(str(asked.settings["data"]))
     asked.data_sha256 = sha256(data.read_bytes()) if data.is_file() else ""
-    plan = load(asked.folder) if asked.file.is_file() else replace(asked, seeds=0)
-    # A folder without a finished run holds nothing that other settings could spoil.
-    if not any(run.finished for run in plan.runs()):
-        plan = replace(asked, seeds=0)
+    plan = begun(asked.folder) or replace(asked, seeds=0)
     if faults := differences(plan, asked, [entry for entry, _ in models]):
         raise ValueError(
             f"{asked.folder} holds runs made otherwise: {'; '.join(faults)}. "
@@ -58,6 +55,16 @@ def prepare(asked: Plan, models: Sequence[tuple[Entry, str]]) -> Plan:
         plan.seeds = asked.seeds
     plan.save()
     return plan
+
+
+def begun(folder: Path) -> Plan | None:
+    """The plan that a folder holds; None where no run of it is finished: then there is nothing to go on with.
+
+    Raises:
+        ValueError: it is damaged, or another version of this package wrote it.
+    """
+    plan = load(folder) if (folder / "plan.json").is_file() else None
+    return plan if plan and any(run.finished for run in plan.runs()) else None
 
 
 def differences(plan: Plan, asked: Plan, entries: Sequence[Entry]) -> list[str]:

@@ -89,7 +89,7 @@ class Results:
         found = []
         for entry in others:
             if entry.kind == "given":
-                found.append(Pair(entry.label, base.label, ("base",)))
+                found.append(Pair(entry.label, base.label, ("base", *base.roles(entry.label))))
                 found += [Pair(entry.label, c.label, roles) for c in controls if (roles := c.roles(entry.label))]
         return found
 
@@ -161,9 +161,7 @@ class Results:
 
         A difference to them would say what the weights are worth, not what a block is worth.
         """
-        base = self.transferred.get(self.plan.models[0].label)
-        if base is None:
-            return []
+        base, _ = self.transferred.get(self.plan.models[0].label, (0, 0))
         controls = [entry.label for entry in self.plan.models if entry.kind != "given" and self.runs[entry.label]]
         unlike = {label for label, text in self._logs() if NOT_WIDENED in text}
-        return [c for c in controls if c in unlike or 2 * self.transferred.get(c, (0, 0))[0] < base[0]]
+        return [c for c in controls if c in unlike or 2 * self.transferred.get(c, (0, 0))[0] < base]

@@ -23,11 +23,11 @@ from ...yaml_edit.base import find_base
 from ...yaml_edit.files import find_model
 from ...yaml_edit.reading import read_model
 from ..output import announce
-from ..runtimes.compare import in_order, unordered
+from ..runtimes.compare import largest_error, unordered
 from ..runtimes.export import export_into
 from ..runtimes.formats import missing, obstacle, runs_here
 from ..runtimes.load import Runner, load
-from ..timing import ratio, relative_difference, samples
+from ..timing import ratio, samples
 from ..verify.pictures import batch, pictures
 from ..verify.sight import awaken
 from .onnx import TOLERANCE, ParityError
@@ -126,9 +126,8 @@ def _runner(name: str, model: nn.Module, runtime: str, x: torch.Tensor, folder: 
             wanted = deployed(x)
             # A segmenter gives its detections first, then the prototypes of the masks.
             wanted = wanted[0] if isinstance(wanted, (list, tuple)) else wanted
-            found = run(picture)[0]
-            found = in_order(found, wanted.numpy()) if unordered(model) else found
-            gap = relative_difference(torch.from_numpy(found), wanted)
+            about = len(deployed.names), unordered(deployed)
+            gap = largest_error([run(picture)[0]], [wanted.numpy()], *about)
         if not gap < TOLERANCE:
             raise ParityError(f"{name} at {tuple(x.shape)}: {runtime} differs from PyTorch by {gap:.1e}.")
     return partial(run, picture)

@@ -46,7 +46,8 @@ def largest_error(got: Outputs, wanted: Outputs, classes: int, unordered: bool =
 def in_order(got: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
     """Detections, (B, N, values), in the order of others: each beside the one that it is nearest to, one to one.
 
-    RT-DETR's head gives its surest queries first, and rounding decides which of two that are alike comes first.
+    RT-DETR's head and the heads without NMS give the surest first, and rounding decides which of two that are alike
+    comes first.
     """
     found = []
     for one, other in zip(got, wanted):
@@ -57,7 +58,8 @@ def in_order(got: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
 
 def unordered(network: Any) -> bool:
     """Whether the head of a network gives detections in any order, see `in_order`."""
-    return hasattr(network.model[-1], "num_queries")
+    head = network.model[-1]
+    return hasattr(head, "num_queries") or bool(getattr(head, "end2end", False))
 
 
 def _parts(array: NDArray[Any], classes: int, rows: bool) -> list[NDArray[Any]]:
@@ -66,8 +68,9 @@ def _parts(array: NDArray[Any], classes: int, rows: bool) -> list[NDArray[Any]]:
     Where every row is a detection, (B, N, values), they are cut likewise: its box, the next value and the rest.
     """
     if rows:
-        return np.split(array, [4, 5], axis=2)
-    if array.ndim != 3 or array.shape[1] < 4 + classes:
-        return [array]
-    cuts = np.split(array, [4, 4 + classes], axis=1)
+        cuts = np.split(array, [4, 5], axis=2)
+    elif array.ndim != 3 or array.shape[1] < 4 + classes:
+        cuts = [array]
+    else:
+        cuts = np.split(array, [4, 4 + classes], axis=1)
     return [part for part in cuts if part.size]

@@ -79,11 +79,11 @@ def prepare(model: str, pictures: NDArray[np.float32], folder: Path) -> Subject:
     first = _write_reference(reference, wanted, pictures)
 
     def distance(picture: torch.Tensor) -> float:
-        return largest_error(outputs(wanted, picture.numpy()), first, len(network.names), unordered(network))
+        return largest_error(outputs(wanted, picture.numpy()), first, len(network.names), unordered(wanted))
 
     missed = unseen(wanted, distance, torch.from_numpy(pictures[:1]), TOLERANCE)
     plain, plain_name, plain_reference = _plain(network, pictures, folder / "plain", yolo.task)
-    about = (name, yolo.task, len(network.names), unordered(network))
+    about = (name, yolo.task, len(network.names), unordered(wanted))
     return Subject(*about, weights, plain, plain_name, reference, plain_reference, missed)
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ultralytics import YOLO
 
 import yolo_cot
 
+from ...plugin.naming import opened_export
 from ...whole_file import read_json, write_json
 from ..curve import METRICS
 from ..runtimes.compare import largest_error
@@ -124,7 +124,7 @@ def sentence(failure: BaseException) -> str:
 
 def accuracy(file: Path, job: dict[str, Any]) -> float:
     """The metric of the task, as Ultralytics validates a file."""
-    model = YOLO(file, task=job["task"])
+    model = opened_export(file, job["task"], job["weights"])
     place = {"project": str(Path(job["weights"]).parent), "name": f"val-{job['format']}", "exist_ok": True}
     settings = {"data": job["validate"], "imgsz": job["imgsz"], "batch": 1, "workers": 0, "plots": False}
     device = 0 if file.suffix == ".engine" else "cpu"

@@ -14,7 +14,7 @@ from .widened import nearest
 ROUNDS = 30
 
 
-def equal_latency(base: Model, model: Model, classes: int | None, size: int) -> Model | None:
+def equal_latency(base: Model, model: Model, classes: int | None, size: int) -> Model:
     """The base at the width whose time for one picture on this machine's processor comes nearest to the model's.
 
     Args:
@@ -24,7 +24,7 @@ def equal_latency(base: Model, model: Model, classes: int | None, size: int) -> 
         size: side of the picture.
 
     Returns:
-        None where no width comes nearer to the model's time than the base itself; that is printed.
+        The base itself where no width comes nearer to the model's time; that is printed.
 
     Raises:
         ImportError: onnxruntime or what exports for it is not installed.
@@ -54,5 +54,4 @@ def equal_latency(base: Model, model: Model, classes: int | None, size: int) -> 
         found = nearest(base, 1.0, relative)
     if found is base:
         print(f"{model.label}: no wider {base.label} comes nearer to its time in onnxruntime than {base.label} itself.")
-        return None
     return replace(found, entry=replace(found.entry, same_time=((model.label, times[found.label]),)))

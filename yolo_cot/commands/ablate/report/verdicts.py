@@ -13,7 +13,7 @@ ROLES = {
     "base": "the base",
     "widened": "the base widened to the same size",
     "convolution": "a plain convolution in the same place",
-    "equal_latency": "the base widened to the same time in onnxruntime",
+    "equal_latency": "the width of the base that comes nearest to its time in onnxruntime",
 }
 
 
@@ -40,9 +40,12 @@ def summary(compared: Compared) -> str:
     if base.mean < 0:
         return "worse than the base"
     controls = [(pair, c) for pair, c in compared if "base" not in pair.roles]
-    unbeaten = " and ".join(pair.other for pair, c in controls if not (c.shown and c.mean > 0))
+    unbeaten = [pair for pair, c in controls if not (c.shown and c.mean > 0)]
     if unbeaten:
-        return f"better than the base, but not shown to be better than {unbeaten}, so its size may explain it"
+        names = " and ".join(pair.other for pair in unbeaten)
+        time = all(pair.roles == ("equal_latency",) for pair in unbeaten)
+        why = "which takes as long" if time else "so its size may explain it"
+        return f"better than the base, but not shown to be better than {names}, {why}"
     return "better than the base and than its controls" if controls else "better than the base"
 
 
