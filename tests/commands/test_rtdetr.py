@@ -44,6 +44,18 @@ def test_a_yaml_is_opened_by_the_class_that_its_head_needs(model, tmp_path):
     assert type(opened(tiny.model(tmp_path, "yolo11n-rtdetr-neck.yaml"))) is YOLO
 
 
+@pytest.mark.parametrize("head", ["{a: 1}", "5", "[5]"])
+def test_a_head_that_is_none_is_told_as_for_every_other_yaml(head, tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(f"nc: 2\nbackbone: [[-1, 1, Conv, [16, 3, 2]]]\nhead: {head}\n")
+    told = []
+    for way in (opened, YOLO):
+        with pytest.raises(Exception) as error:  # noqa: PT011 - whichever it is, it is the same
+            way(file)
+        told.append((type(error.value), str(error.value)))
+    assert told[0] == told[1]
+
+
 def test_detections_are_compared_with_those_that_they_are_nearest_to():
     wanted = np.random.default_rng(0).random((2, 7, 6))
     got = wanted[:, [3, 0, 1, 2, 6, 5, 4]]

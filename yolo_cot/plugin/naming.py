@@ -35,8 +35,8 @@ def opened(model: str | Path) -> Any:
     from ultralytics import RTDETR, YOLO  # not before start-up is done
 
     if Path(model).suffix in (".yaml", ".yml"):
-        last = (tasks.yaml_model_load(model).get("head") or [None])[-1]
-        if isinstance(last, list) and "RTDETRDecoder" in last:
+        head = tasks.yaml_model_load(model).get("head")  # whatever a wrong YAML holds there: `YOLO` tells what is wrong
+        if isinstance(head, list) and head and isinstance(head[-1], list) and "RTDETRDecoder" in head[-1]:
             return RTDETR(model)
     return YOLO(model)
 

@@ -127,7 +127,10 @@ def _runner(name: str, model: nn.Module, runtime: str, x: torch.Tensor, folder: 
             # A segmenter gives its detections first, then the prototypes of the masks.
             wanted = wanted[0] if isinstance(wanted, (list, tuple)) else wanted
             about = len(deployed.names), unordered(deployed)
-            gap = largest_error([run(picture)[0]], [wanted.numpy()], *about)
+            try:
+                gap = largest_error([run(picture)[0]], [wanted.numpy()], *about)
+            except ValueError as fault:
+                raise ParityError(f"{name} at {tuple(x.shape)}: {runtime} differs from PyTorch; {fault}.") from fault
         if not gap < TOLERANCE:
             raise ParityError(f"{name} at {tuple(x.shape)}: {runtime} differs from PyTorch by {gap:.1e}.")
     return partial(run, picture)
