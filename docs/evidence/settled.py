@@ -43,16 +43,17 @@ def times(name: str) -> dict[str, float]:
 
 
 def models(results: Results, times: Mapping[str, float]) -> Table:
-    """The measure of every model, its size and time, and whether its trainings had settled."""
-    header = ["model", "seeds", f"{results.title}", "parameters", "time", "last quarter", "settled"]
+    """The measure of every model, its size, its time where it was measured, and whether its trainings had settled."""
+    timed = ["time"] if times else []
+    header = ["model", "seeds", f"{results.title}", "parameters", *timed, "last quarter", "settled"]
     settled = {row[0]: row[-2:] for row in tables.training_table(results).rows}
     rows = []
     for label in results.runs:
         parameters = results.one(label, "parameters")
         size = "-" if parameters is None else f"{parameters / 1e6:.2f} M"
         found = results.values(label)
-        time = f"{times[label]:.2f}" if label in times else "-"
-        rows.append([label, str(len(found)), tables.mean(found.values()), size, time, *settled[label]])
+        time = [f"{times[label]:.2f}" if label in times else "-" for _ in timed]
+        rows.append([label, str(len(found)), tables.mean(found.values()), size, *time, *settled[label]])
     return Table("models", "", header, rows)
 
 
