@@ -17,7 +17,8 @@ from yolo_cot.commands.ablate.plan import load
 from yolo_cot.commands.ablate.report import tables
 from yolo_cot.commands.ablate.report.document import Table
 from yolo_cot.commands.ablate.report.markdown import plain
-from yolo_cot.commands.ablate.results import Results
+from yolo_cot.commands.ablate.results import Pair, Results
+from yolo_cot.commands.ablate.settled import last_quarter
 from yolo_cot.commands.ablate.statistics import Comparison
 from yolo_cot.whole_file import read_json
 
@@ -58,14 +59,26 @@ def models(results: Results, times: Mapping[str, float]) -> Table:
 
 
 def comparisons(results: Results) -> Table:
-    """Every comparison with its interval, corrected for their number, and what would have been needed."""
-    header = ["comparison", "seeds", "points", "interval", "needed", "shown"]
-    return Table("comparisons", "", header, [_compared(p.name, c) for p, c in results.comparisons(CONFIDENCE)])
+    """Every comparison with its interval, corrected for their number, and what would have been needed.
+
+    The last column is by how much the difference grew over the last quarter of the epochs, not corrected.
+    """
+    header = ["comparison", "seeds", "points", "interval", "needed", "shown", "of it in the last quarter"]
+    found = results.comparisons(CONFIDENCE)
+    rows = [[*_compared(pair.name, compared), tables.mean(growth(results, pair))] for pair, compared in found]
+    return Table("comparisons", "", header, rows)
 
 
 def _compared(name: str, found: Comparison) -> list[str]:
     difference = tables.number(found.mean, sign="+"), tables.reach(found.interval), tables.number(found.needed)
     return [name, str(found.seeds), *difference, "yes" if found.shown else "no"]
+
+
+def growth(results: Results, pair: Pair) -> list[float]:
+    """What the model gained over the last quarter minus what the other one did, in points, for every common seed."""
+    model, other = results.runs[pair.model], results.runs[pair.other]
+    common = sorted(model.keys() & other.keys())
+    return [100 * (last_quarter(model[seed]["curve"]) - last_quarter(other[seed]["curve"])) for seed in common]
 
 
 def gates(results: Results) -> Table:
