@@ -173,3 +173,33 @@ def test_curves_of_gates_are_looked_at_along_the_training_in_the_mean_over_the_s
     table = settled.gates(Results(made))
     assert table.header == ["model", "gate", "seeds", *(f"epoch {n}" for n in (1, 2, 6, 9, 12))]
     assert table.rows == [["yolo11n-cot", "11.CoTAttention", "2", "0.020", "0.040", "0.120", "0.180", "0.240"]]
+
+
+def test_a_comparison_says_how_much_of_it_came_in_the_last_quarter_paired_by_seed(scripts, tmp_path):
+    """Straight lines of 40 epochs: the last ten epochs gain ten times the slope."""
+    import settled
+
+    made = pretended(tmp_path, {"yolo11n": [None] * 3, "yolo11n-cot": [None] * 3}, epochs=40)
+    slopes = {"yolo11n": (1, 5, 9), "yolo11n-cot": (3, 6)}
+    for label, found in slopes.items():
+        for seed, slope in enumerate(found):
+            curve = [slope * epoch / 10_000 for epoch in range(40)]
+            finish(Run(made, label, seed), 0.5 + slope / 100, curve=curve)
+    results = Results(made)
+    (pair,) = results.pairs()
+    assert settled.growth(results, pair) == pytest.approx([0.2, 0.1])
+    table = settled.comparisons(results)
+    assert table.header[-1] == "of it in the last quarter"
+    assert table.rows[0][:3] == ["yolo11n-cot against yolo11n", "2", "+1.50"]
+    assert table.rows[0][-1].startswith("0.15 [")
+
+
+@pytest.mark.parametrize("times, cells", [({}, []), ({"yolo11n": 1.0}, ["1.00"])], ids=["no times", "times"])
+def test_models_have_a_column_of_times_only_where_times_were_measured(scripts, tmp_path, times, cells):
+    import settled
+
+    results = Results(pretended(tmp_path, {"yolo11n": [0.5, 0.6]}))
+    table = settled.models(results, times)
+    assert ("time" in table.header) == bool(times)
+    assert table.rows[0][4 : 4 + len(cells)] == cells
+    assert len(table.rows[0]) == len(table.header)
